@@ -1,0 +1,3 @@
+module strongroom.dev/go
+
+go 1.24
