@@ -1,3 +1,76 @@
-//! Being built.
+//! All set-up and all chores: `cargo xtask help` lists them.
 
-fn main() {}
+mod setup;
+mod util;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::util::{Ctx, say};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let name = args.next().unwrap_or_else(|| "help".to_owned());
+    let rest: Vec<String> = args.collect();
+    match dispatch(&name, &rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A chore: its name, its arguments, what it does, and how.
+struct Chore {
+    name: &'static str,
+    args: &'static str,
+    about: &'static str,
+    run: fn(&Ctx, &[String]) -> Result<()>,
+}
+
+const CHORES: &[Chore] = &[
+    Chore {
+        name: "help",
+        args: "",
+        about: "list the chores",
+        run: help,
+    },
+    Chore {
+        name: "setup",
+        args: "",
+        about: "check the prerequisites and install what is missing; says what it installs",
+        run: |ctx, args| plain(args).and_then(|()| setup::everything(ctx)),
+    },
+];
+
+fn dispatch(name: &str, args: &[String]) -> Result<()> {
+    let name = if matches!(name, "-h" | "--help") {
+        "help"
+    } else {
+        name
+    };
+    let Some(chore) = CHORES.iter().find(|chore| chore.name == name) else {
+        bail!("no such chore; `cargo xtask help` lists them");
+    };
+    (chore.run)(&Ctx::new()?, args)
+}
+
+fn help(_: &Ctx, args: &[String]) -> Result<()> {
+    plain(args)?;
+    say("cargo xtask <chore>\n");
+    for chore in CHORES {
+        let head = format!("{} {}", chore.name, chore.args);
+        say(format_args!("  {head:<28} {}", chore.about));
+    }
+    Ok(())
+}
+
+/// For chores that take no argument.
+fn plain(args: &[String]) -> Result<()> {
+    match args.first() {
+        Some(arg) => bail!("unexpected argument {arg:?}"),
+        None => Ok(()),
+    }
+}
