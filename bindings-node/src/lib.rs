@@ -1,1 +1,30 @@
-//! Being built.
+//! The core for Node and Electron's main process: a thin mirror of `strongroom`.
+//!
+//! This crate makes the *raw* functions that the package's TypeScript builds its
+//! public API on. It turns JavaScript values into core values and back and decides
+//! nothing; see `README.md` for the package and its security notes.
+//!
+//! Rules that hold for every function here:
+//! - A thrown error is an `Error` whose `code` is the core's error name.
+//! - A panic is caught and is `INTERNAL`.
+//! - Bytes are read where JavaScript keeps them, and plaintext is written only into a
+//!   buffer that JavaScript owns. Nothing is ever returned as an external buffer.
+//! - No thread-locals: any worker may use any handle.
+#![deny(unsafe_code)]
+
+mod cpu;
+mod handles;
+mod values;
+
+// The attribute macro writes the unsafe entry functions; the bodies are safe.
+#[allow(unsafe_code, reason = "what napi-derive generates")]
+mod fields;
+#[allow(unsafe_code, reason = "what napi-derive generates")]
+mod free;
+#[cfg(feature = "hazmat")]
+#[allow(unsafe_code, reason = "what napi-derive generates")]
+mod hazmat;
+#[allow(unsafe_code, reason = "what napi-derive generates")]
+mod module;
+#[allow(unsafe_code, reason = "what napi-derive generates")]
+mod vaults;
