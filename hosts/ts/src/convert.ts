@@ -1,0 +1,67 @@
+import { bytes, flag, members, optional, text, u64, wipe, type Members } from "./check.js";
+import { fail } from "./error.js";
+import { fromBase64 } from "./base64.js";
+import type { RawReply, RawScope } from "./raw.js";
+import type { KmsRequest } from "./types.js";
+
+/** A binding's parts, in the order in which every raw function takes them. */
+export type BindingParts = [
+  org: string, table: string, record: string, field: string, revision: bigint | undefined,
+];
+
+/** Takes a binding apart. */
+export function binding(value: unknown): BindingParts {
+  const { org, table, record, field, revision } = members(value, BINDING, "BAD_INPUT");
+  return [text(org), text(table), text(record), text(field), optional(revision, u64)];
+}
+
+/** Reads the options of a seal or a reseal; what is absent is `undefined`. */
+export function sealOptions(value: unknown): { scope: RawScope | undefined; padded: boolean | undefined } {
+  if (value === undefined) return { scope: undefined, padded: undefined };
+  const { scope, padded } = members(value, SEAL_OPTIONS, "UNKNOWN_OPTION");
+  return { scope: optional(scope, scopeNumber), padded: optional(padded, flag) };
+}
+
+/** A reply's members. Read first of all, so that the DEK in it can be wiped whatever comes after. */
+export function readReply(value: unknown): Members<(typeof REPLY)[number]> {
+  return members(value, REPLY);
+}
+
+/** Takes a reply apart. Bytes last: see `bytes`. */
+export function reply(read: ReturnType<typeof readReply>): RawReply {
+  return [
+    text(read.endpoint),
+    optional(read.error, text),
+    optional(read.KeyId, text),
+    optional(read.Plaintext, bytes),
+    optional(read.CiphertextBlob, bytes),
+  ];
+}
+
+/** Hands a reply to `use` and wipes the DEK in it, whatever the outcome. */
+export function withReply<T>(value: unknown, use: (read: ReturnType<typeof readReply>) => T): T {
+  const read = readReply(value);
+  try {
+    return use(read);
+  } finally {
+    wipe(read.Plaintext);
+  }
+}
+
+/** A request as the core writes it, with its bytes as bytes. */
+export function request(json: string): KmsRequest {
+  const parsed = JSON.parse(json) as KmsRequest & { params: { CiphertextBlob?: unknown } };
+  const blob = parsed.params.CiphertextBlob as string | undefined;
+  if (blob !== undefined) parsed.params.CiphertextBlob = fromBase64(blob);
+  return parsed;
+}
+
+function scopeNumber(value: unknown): RawScope {
+  if (value === "org") return 0;
+  if (value === "record") return 1;
+  return fail("BAD_INPUT");
+}
+
+const BINDING = ["org", "table", "record", "field", "revision"] as const;
+const SEAL_OPTIONS = ["scope", "padded"] as const;
+const REPLY = ["endpoint", "error", "KeyId", "Plaintext", "CiphertextBlob"] as const;
