@@ -1,5 +1,7 @@
 //! All set-up and all chores: `cargo xtask help` lists them.
 
+mod build;
+mod check;
 mod setup;
 mod util;
 
@@ -43,6 +45,25 @@ const CHORES: &[Chore] = &[
         about: "check the prerequisites and install what is missing; says what it installs",
         run: |ctx, args| plain(args).and_then(|()| setup::everything(ctx)),
     },
+    Chore {
+        name: "build",
+        args: "[PART]",
+        about: "build all, or one of: released hazmat node c wasm cli header",
+        run: |ctx, args| {
+            setup::for_checks(ctx)?;
+            match args {
+                [] => build::released(ctx).and_then(|()| build::hazmat(ctx)),
+                [part] => build::part(ctx, part),
+                _ => bail!("one part at a time"),
+            }
+        },
+    },
+    Chore {
+        name: "check",
+        args: "[--only WORD]",
+        about: "formatting, lints, generated files and limits; one line each",
+        run: |ctx, args| check::run(ctx, only(args)?),
+    },
 ];
 
 fn dispatch(name: &str, args: &[String]) -> Result<()> {
@@ -65,6 +86,15 @@ fn help(_: &Ctx, args: &[String]) -> Result<()> {
         say(format_args!("  {head:<28} {}", chore.about));
     }
     Ok(())
+}
+
+/// For chores of which a part can be asked for.
+fn only(args: &[String]) -> Result<Option<&str>> {
+    match args {
+        [] => Ok(None),
+        [option, word] if option == "--only" => Ok(Some(word)),
+        _ => bail!("the only option is `--only WORD`"),
+    }
 }
 
 /// For chores that take no argument.

@@ -9,6 +9,8 @@ mod rust;
 
 use anyhow::Result;
 
+pub(crate) use self::rust::BARE_METAL;
+
 use crate::util::{Ctx, timed};
 
 /// Everything that `demo` and `test` need.

@@ -1,0 +1,86 @@
+//! Builds what is released, and the test builds beside it, which are never released.
+
+pub(crate) mod c;
+mod native;
+pub(crate) mod node;
+pub(crate) mod wasm;
+
+use anyhow::{Result, bail};
+
+use self::native::Platform;
+use crate::util::{self, Ctx, timed};
+
+/// What a build is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// What users get.
+    Released,
+    /// The same with the test-only entries, in `target/hazmat`.
+    Hazmat,
+}
+
+impl Kind {
+    /// The profile of native builds. The test builds' own keeps released files from being overwritten.
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Released => "release",
+            Self::Hazmat => "hazmat",
+        }
+    }
+
+    /// The features besides the default ones.
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Released => &[],
+            Self::Hazmat => &["--features", "hazmat"],
+        }
+    }
+}
+
+/// Builds everything that users get.
+///
+/// # Errors
+/// If a build fails.
+pub(crate) fn released(ctx: &Ctx) -> Result<()> {
+    packages(ctx, Kind::Released)?;
+    timed("build of the command", || {
+        native::program(ctx, "strongroom-cli", "strongroom")
+    })
+}
+
+/// Builds the packages with their test entries, and the conformance tools.
+///
+/// # Errors
+/// If a build fails.
+pub(crate) fn hazmat(ctx: &Ctx) -> Result<()> {
+    packages(ctx, Kind::Hazmat)?;
+    timed("build of the conformance tools", || {
+        native::program(ctx, "strongroom-conformance", "strongroom-conformance")?;
+        native::program(ctx, "strongroom-shim", "strongroom-shim")
+    })
+}
+
+/// Builds one part by its name.
+///
+/// # Errors
+/// If there is no such part, or its build fails.
+pub(crate) fn part(ctx: &Ctx, name: &str) -> Result<()> {
+    match name {
+        "released" => released(ctx),
+        "hazmat" => hazmat(ctx),
+        "node" => timed(name, || node::build(ctx, Kind::Released)),
+        "c" => timed(name, || c::build(ctx, Kind::Released)),
+        "wasm" => timed(name, || wasm::build(ctx, Kind::Released)),
+        "cli" => timed(name, || {
+            native::program(ctx, "strongroom-cli", "strongroom")
+        }),
+        "header" => util::write(&ctx.path(c::HEADER), &c::header(ctx)?),
+        _ => bail!("no part has the name {name:?}"),
+    }
+}
+
+fn packages(ctx: &Ctx, kind: Kind) -> Result<()> {
+    timed("build of the Node package", || node::build(ctx, kind))?;
+    timed("build of the C library", || c::build(ctx, kind))?;
+    timed("build of the browser's package", || wasm::build(ctx, kind))
+}

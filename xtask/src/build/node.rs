@@ -1,0 +1,44 @@
+//! The Node package: the addon beside its loader, and the JavaScript.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{Kind, Platform, native};
+use crate::util::{self, Ctx, output};
+
+/// Builds the package in its own folder or in `target/hazmat/node`.
+///
+/// # Errors
+/// If a step fails.
+pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
+    let mut script = ctx.cmd("node");
+    script.arg("bindings-node/build.mjs");
+    if kind == Kind::Hazmat {
+        script.arg("--hazmat").arg(folder(ctx, kind));
+    }
+    output(&mut script)?;
+    let library = native::library(ctx, kind, "strongroom-node", LIBRARY)?;
+    util::copy(&library, &addon(ctx, kind)?)
+}
+
+/// Where the addon is put.
+///
+/// # Errors
+/// If nothing is released for this platform.
+pub(crate) fn addon(ctx: &Ctx, kind: Kind) -> Result<PathBuf> {
+    Ok(folder(ctx, kind).join(format!("strongroom.{}.node", Platform::here()?.node)))
+}
+
+fn folder(ctx: &Ctx, kind: Kind) -> PathBuf {
+    match kind {
+        Kind::Released => ctx.path("bindings-node"),
+        Kind::Hazmat => ctx.target.join("hazmat/node"),
+    }
+}
+
+#[cfg(target_os = "macos")]
+const LIBRARY: &str = "libstrongroom_node.dylib";
+
+#[cfg(not(target_os = "macos"))]
+const LIBRARY: &str = "libstrongroom_node.so";

@@ -1,0 +1,114 @@
+//! The browser's package: the module, its glue, and the bundles around both.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use super::{Kind, native::remap};
+use crate::util::{Ctx, output, run};
+
+/// Builds the package in its own folder or in `target/hazmat/wasm`.
+///
+/// # Errors
+/// If a step fails.
+pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
+    let reports = glue(
+        ctx,
+        Kind::Released,
+        "strongroom-wasm-reports",
+        "reports",
+        "reports",
+    )?;
+    let mut bundle = ctx.cmd("node");
+    bundle
+        .arg("bindings-wasm/scripts/build.mjs")
+        .arg("--reports")
+        .arg(reports);
+    match kind {
+        Kind::Released => {
+            bundle
+                .arg("--glue")
+                .arg(glue(ctx, kind, "strongroom-wasm", "strongroom", "release")?)
+        }
+        Kind::Hazmat => {
+            let package = ctx.path("target/hazmat/wasm");
+            fs::create_dir_all(&package)?;
+            let manifest = package.join("package.json");
+            fs::copy(ctx.path("bindings-wasm/package.json"), &manifest)?;
+            let glue = glue(ctx, kind, "strongroom-wasm", "strongroom", "hazmat")?;
+            bundle
+                .arg("--glue")
+                .arg(glue)
+                .arg("--hazmat")
+                .arg("--package")
+                .arg(package)
+        }
+    };
+    output(&mut bundle).map(drop)
+}
+
+/// Builds a module and its glue into `target/wasm-glue`.
+fn glue(ctx: &Ctx, kind: Kind, package: &str, name: &str, dir: &str) -> Result<PathBuf> {
+    let out = ctx.target.join("wasm-glue").join(dir);
+    let module = compile(ctx, kind, package)?;
+    Bindgen::new()
+        .input_path(&module)
+        .out_name(name)
+        .web(true)?
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        // Without its default path, the glue can't find the module that lies beside it.
+        .omit_default_module_path(false)
+        .generate(&out)
+        .with_context(|| format!("wasm-bindgen refused {}", module.display()))?;
+    let module = out.join(format!("{name}_bg.wasm"));
+    optimise(ctx, &module)?;
+    Ok(out)
+}
+
+/// Runs binaryen's optimiser over a module, in place.
+///
+/// # Errors
+/// If it fails.
+pub(crate) fn optimise(ctx: &Ctx, module: &Path) -> Result<()> {
+    let mut command = ctx.cmd(ctx.tool("wasm-opt"));
+    command.args([
+        "-O3",
+        "--enable-bulk-memory",
+        "--enable-reference-types",
+        "--enable-multivalue",
+    ]);
+    command.args([
+        "--enable-mutable-globals",
+        "--enable-nontrapping-float-to-int",
+    ]);
+    command.args(["--enable-sign-ext", "--enable-simd"]);
+    output(command.arg(module).arg("-o").arg(module)).map(drop)
+}
+
+fn compile(ctx: &Ctx, kind: Kind, package: &str) -> Result<PathBuf> {
+    let mut cargo = ctx.cargo("build");
+    cargo.args([
+        "-p",
+        package,
+        "--target",
+        TARGET,
+        "--profile",
+        "wasm",
+        "--quiet",
+    ]);
+    cargo.args(kind.features());
+    let mut flags = remap(ctx)?;
+    flags.push("-Ctarget-feature=+simd128".to_owned());
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    run(&mut cargo)?;
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    Ok(ctx.cargo_target().join(TARGET).join("wasm").join(file))
+}
+
+const TARGET: &str = "wasm32-unknown-unknown";
