@@ -1,2 +1,53 @@
-//! Being built.
+//! Strongroom seals single sensitive fields of a multi-tenant product, so that whoever steals
+//! every row and every file holds nothing.
+//!
+//! Start with [`Vault`]: [`Vault::missing`] says which DEKs envelopes need, the host fetches their
+//! [`WrapRow`]s, [`Vault::unwrap_request`] says what its KMS client must be asked, [`Vault::admit`]
+//! checks the answer, and [`Vault::seal`] and [`Vault::open`] work. The core makes no call and
+//! knows no file, thread or host: requests and replies are plain data.
+//!
+//! What is sealed with format version 1 stays readable for ever.
+
 #![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+extern crate alloc;
+#[cfg(any(feature = "os", test))]
+extern crate std;
+
+mod binding;
+mod cache;
+mod clock;
+mod dek;
+mod envelope;
+mod error;
+#[cfg(feature = "hazmat")]
+pub mod hazmat;
+mod json;
+mod kms;
+mod platform;
+mod secrets;
+mod sync;
+mod text;
+mod vault;
+mod version;
+mod wrap;
+
+pub use binding::Binding;
+pub use cache::MAX_ENTRY;
+pub use dek::{DekKind, DekRef, Identity};
+pub use envelope::{
+    DEFAULT_FIELD_LIMIT, MAX_FIELD_LIMIT, OVERHEAD, UntrustedHeader, from_text, inspect, sealed_len, to_text,
+};
+pub use error::Error;
+pub use kms::{KmsOp, KmsParams, KmsReply, KmsRequest, assert_fips_endpoint};
+#[cfg(feature = "os")]
+pub use platform::OsPlatform;
+pub use platform::Platform;
+pub use text::{MAX_KEY_ID, MAX_TEXT, text};
+pub use vault::{
+    DekStatus, MAX_BATCH, Minted, OpenItem, ResealOptions, Scope, SealItem, SealOptions, Vault, VaultOptions,
+};
+pub use version::version;
+pub use wrap::{ActiveRow, MAX_BLOB, Provider, Purpose, WrapRow};

@@ -1,0 +1,167 @@
+//! The vault: the plaintext DEKs that a process holds now, and the rules for them.
+//!
+//! One lock guards the state; a call reads the clocks once, inside it, takes what it needs and
+//! does its AES outside it, so opens run side by side.
+
+mod batch;
+mod frame;
+mod held;
+mod keychain;
+mod options;
+mod records;
+mod requests;
+mod seal;
+mod share;
+mod state;
+mod unwrap;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub use batch::{MAX_BATCH, OpenItem, SealItem};
+pub use held::DekStatus;
+pub use options::VaultOptions;
+pub use requests::Minted;
+pub use seal::{ResealOptions, Scope, SealOptions};
+
+use crate::clock::Now;
+use crate::json::{self, Writer};
+use crate::sync::{Guard, Lock};
+use crate::text::check;
+use crate::wrap::ActiveRow;
+use crate::{DekRef, Error, Platform};
+use options::Settings;
+use state::State;
+
+/// A vault. Safe to share between threads.
+///
+/// Whoever holds a vault may use every DEK in it, so one vault serves one session: one KMS
+/// principal. A server keeps one per session. A vault made without the option `cmks` trusts what
+/// its rows say about CMKs.
+pub struct Vault {
+    settings: Settings,
+    platform: Box<dyn Platform>,
+    state: Lock<State>,
+}
+
+impl Vault {
+    /// A vault on the operating system's clocks and generator.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] or [`Error::Limit`] for an option outside its range.
+    #[cfg(feature = "os")]
+    pub fn new(options: &VaultOptions) -> Result<Self, Error> {
+        Self::with_platform(options, Box::new(crate::OsPlatform::new()))
+    }
+
+    /// A vault on clocks and a generator of the caller's.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_platform(options: &VaultOptions, platform: Box<dyn Platform>) -> Result<Self, Error> {
+        let settings = Settings::new(options)?;
+        let state = State::new(&*platform, &options.min_versions);
+        Ok(Self { settings, platform, state: Lock::new(state) })
+    }
+
+    /// Tells the vault which `active` row is in the store: the host's own after it won the write,
+    /// another's after it lost. A row with state `tombstoned` is [`Self::tombstone`].
+    ///
+    /// # Errors
+    /// [`Error::OrgTombstoned`]; [`Error::ActiveRollback`] for a version below the highest seen, or of
+    /// the same version as the last row but with another DEK (a fork); [`Error::RowInconsistent`] if
+    /// the DEK is here and isn't this org's of this version.
+    pub fn set_active(&self, active: &ActiveRow) -> Result<(), Error> {
+        let (mut state, now) = self.enter()?;
+        state.check_org(&active.org)?;
+        state.set_active(active, now)
+    }
+
+    /// Forgets the org's DEKs, as owner and as reader, and refuses everything for it from now on
+    /// but [`Self::shred_request`], [`Self::sign_out`] and [`Self::status`].
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] or [`Error::Limit`] for the string.
+    pub fn tombstone(&self, org: &str) -> Result<(), Error> {
+        check(org)?;
+        let (mut state, _) = self.enter()?;
+        state.tombstone(org);
+        Ok(())
+    }
+
+    /// Wipes all DEKs and voids open requests. What was seen of versions, tombstones and seals stays.
+    /// Answers the DEKs whose keychain entries this vault wrote or read; the host deletes every
+    /// entry under its one service name.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] only.
+    pub fn sign_out(&self) -> Result<Vec<DekRef>, Error> {
+        let (mut state, _) = self.enter()?;
+        Ok(state.sign_out())
+    }
+
+    /// The DEKs held and not over, by `dek_ref`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] only.
+    pub fn status(&self) -> Result<Vec<DekStatus>, Error> {
+        let (state, _) = self.enter()?;
+        Ok(state.deks.status(&state.seals))
+    }
+
+    /// [`Self::status`] as JSON: a list of `{dekRef, kind, org, version, reader, ends, seals}`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn status_json(&self) -> Result<String, Error> {
+        let list = self.status()?;
+        Ok(json::list(list, |dek| {
+            let mut object = Writer::object();
+            object.text("dekRef", &dek.dek_ref.to_text());
+            object.text("kind", dek.kind.name());
+            object.text("org", &dek.org);
+            object.number("version", dek.version.into());
+            object.text("reader", &dek.reader);
+            object.number("ends", dek.ends);
+            object.number("seals", dek.seals);
+            object.end()
+        }))
+    }
+
+    /// The DEKs that these envelopes need and that are not here, each once. Envelopes that could
+    /// not be read are passed over. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for more than 10,000 envelopes.
+    pub fn missing(&self, envelopes: &[&[u8]]) -> Result<Vec<DekRef>, Error> {
+        if envelopes.len() > MAX_BATCH {
+            return Err(Error::Limit);
+        }
+        let (state, _) = self.enter()?;
+        let mut found = alloc::collections::BTreeSet::new();
+        let mut list = Vec::new();
+        for envelope in envelopes {
+            if let Ok(frame) = crate::envelope::Frame::read(envelope, self.settings.field_limit)
+                && !state.deks.is_alive(&frame.dek_ref)
+                && found.insert(frame.dek_ref)
+            {
+                list.push(frame.dek_ref);
+            }
+        }
+        Ok(list)
+    }
+
+    /// Takes the lock and reads the clocks: every call begins here, so every call sees a step back.
+    fn enter(&self) -> Result<(Guard<'_, State>, Now), Error> {
+        let mut state = self.state.lock()?;
+        let now = state.tick(&*self.platform);
+        Ok((state, now))
+    }
+}
+
+impl core::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Vault(..)")
+    }
+}

@@ -1,0 +1,58 @@
+//! The highest version of each record's DEK that the vault has ever seen.
+
+use alloc::collections::BTreeMap;
+
+use crate::wrap::record_digest;
+use crate::{DekKind, DekRef, Identity};
+
+/// Records that are remembered; beyond them the one not seen for the longest goes.
+const REMEMBERED: usize = 65_536;
+
+#[derive(Clone, Copy)]
+struct Seen {
+    version: u32,
+    dek_ref: DekRef,
+    at: u64,
+}
+
+/// Keyed by a digest of the place, so that a record costs the same whatever its names' length.
+#[derive(Default)]
+pub(super) struct Records {
+    seen: BTreeMap<[u8; 32], Seen>,
+    by_age: BTreeMap<u64, [u8; 32]>,
+    clock: u64,
+}
+
+impl Records {
+    /// Notes a record DEK that came in. Of one version the last one counts.
+    pub(super) fn note(&mut self, identity: &Identity, dek_ref: &DekRef) {
+        if identity.kind() != DekKind::Record {
+            return;
+        }
+        let place = digest(identity.owner(), identity.table(), identity.record_id());
+        self.clock = self.clock.saturating_add(1);
+        let mut next = Seen { version: identity.version(), dek_ref: *dek_ref, at: self.clock };
+        if let Some(known) = self.seen.get(&place) {
+            self.by_age.remove(&known.at);
+            if known.version > next.version {
+                next = Seen { at: self.clock, ..*known };
+            }
+        }
+        self.seen.insert(place, next);
+        self.by_age.insert(self.clock, place);
+        if self.seen.len() > REMEMBERED
+            && let Some((_, oldest)) = self.by_age.pop_first()
+        {
+            self.seen.remove(&oldest);
+        }
+    }
+
+    /// The DEK that a seal with scope `record` must use.
+    pub(super) fn highest(&self, owner: &str, table: &str, record: &str) -> Option<DekRef> {
+        self.seen.get(&digest(owner, table, record)).map(|seen| seen.dek_ref)
+    }
+}
+
+fn digest(owner: &str, table: &str, record: &str) -> [u8; 32] {
+    record_digest(b"strongroom/v1/record\0", owner, table, record)
+}

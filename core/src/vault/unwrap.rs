@@ -1,0 +1,86 @@
+//! How DEKs come in: from a KMS's answer or from a local wrap.
+
+use super::Vault;
+use super::state::State;
+use crate::clock::{End, Now};
+use crate::kms::{KmsOp, KmsParams, KmsReply, KmsRequest};
+use crate::secrets::DekKey;
+use crate::text::check;
+use crate::wrap::{LocalWrap, Provider, WrapRow};
+use crate::{DekRef, Error};
+
+impl Vault {
+    /// Asks for the DEK of a row: `Decrypt` with exactly the row's encryption context. `org` is the
+    /// one on whose behalf the host acts, from its own session and never from the row.
+    ///
+    /// # Errors
+    /// [`Error::OrgTombstoned`]; [`Error::RowInconsistent`] if the row is for another reader;
+    /// [`Error::BadInput`] for a local row; [`Error::KeyIdUnexpected`] if its CMK isn't the org's.
+    pub fn unwrap_request(&self, org: &str, row: &WrapRow) -> Result<KmsRequest, Error> {
+        check(org)?;
+        let (mut state, _) = self.enter()?;
+        check_reader(&state, org, row)?;
+        let context = row.encryption_context()?;
+        self.settings.check_cmk(org, &row.key_id)?;
+        let params = KmsParams {
+            key_id: row.key_id.clone(),
+            ciphertext_blob: Some(row.blob.clone()),
+            encryption_context: context,
+            ..KmsParams::default()
+        };
+        let id = state.requests.next_id();
+        Ok(self.settings.endpoints.request(id, KmsOp::Decrypt, params))
+    }
+
+    /// Takes a DEK in: from the KMS's `reply` for the row, or without one from a local row whose
+    /// KEK is held. The DEK must be the one that the row names, whatever the reply says.
+    ///
+    /// # Errors
+    /// As [`Self::unwrap_request`], then the errors of a reply or of a local wrap, then
+    /// [`Error::KeyMismatch`], and [`Error::RowInconsistent`] if the DEK is held for another reader.
+    /// A reply that denies drops the DEK if it is held.
+    pub fn admit(&self, org: &str, row: &WrapRow, reply: Option<KmsReply<'_>>) -> Result<DekRef, Error> {
+        check(org)?;
+        let (mut state, now) = self.enter()?;
+        check_reader(&state, org, row)?;
+        match (row.provider, reply) {
+            (Provider::AwsKms, Some(reply)) => self.admit_reply(&mut state, now, org, row, reply),
+            (Provider::Local, None) => self.admit_local(&mut state, now, org, row),
+            _ => Err(Error::BadInput),
+        }
+    }
+
+    fn admit_reply(
+        &self,
+        state: &mut State,
+        now: Now,
+        org: &str,
+        row: &WrapRow,
+        mut reply: KmsReply<'_>,
+    ) -> Result<DekRef, Error> {
+        self.settings.check_cmk(org, &row.key_id)?;
+        if let Err(error) = reply.check(&self.settings.endpoints, &row.key_id) {
+            if matches!(error, Error::KmsDenied | Error::KmsPendingDeletion) {
+                state.deks.drop_alive(&row.dek_ref);
+            }
+            return Err(error);
+        }
+        let key = DekKey::admit(reply.take_dek()?, row.identity.clone(), &row.dek_ref)?;
+        state.take_in(key, org, End::after(now, self.settings.ttl))
+    }
+
+    fn admit_local(&self, state: &mut State, now: Now, org: &str, row: &WrapRow) -> Result<DekRef, Error> {
+        let wrap = LocalWrap::read(row)?;
+        let kek = state.deks.take_up(&wrap.kek_ref)?;
+        let key = wrap.unwrap(&kek.key)?;
+        // No DEK outlives the one that unwrapped it.
+        state.take_in(key, org, End::after(now, self.settings.ttl).sooner(kek.end))
+    }
+}
+
+fn check_reader(state: &State, org: &str, row: &WrapRow) -> Result<(), Error> {
+    for named in [org, row.owner(), row.reader()] {
+        state.check_org(named)?;
+    }
+    if row.reader() == org { Ok(()) } else { Err(Error::RowInconsistent) }
+}

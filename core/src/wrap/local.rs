@@ -1,0 +1,138 @@
+//! The local wrap (DESIGN 3.5): a record DEK under the reader's org DEK.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use super::row::{Provider, Purpose, WrapRow, wrap_context};
+use crate::secrets::{Dek, DekKey, IV_LEN, TAG_LEN};
+use crate::text::check;
+use crate::{DekKind, DekRef, Error, Platform};
+
+const MAGIC: [u8; 2] = [0xF7, 0x57];
+const VERSION: u8 = 1;
+const SUITE: u8 = 1;
+
+/// Bytes of the head that the AAD begins with.
+const HEAD: usize = 36;
+
+const LEN: usize = HEAD + IV_LEN + Dek::LEN + TAG_LEN;
+
+/// A local wrap whose frame is sound and agrees with its row.
+pub(crate) struct LocalWrap<'a> {
+    row: &'a WrapRow,
+    head: &'a [u8; HEAD],
+    iv: &'a [u8; IV_LEN],
+    ciphertext: &'a [u8],
+    tag: &'a [u8; TAG_LEN],
+    /// The reader's org DEK.
+    pub(crate) kek_ref: DekRef,
+}
+
+impl<'a> LocalWrap<'a> {
+    /// Reads the blob front to back.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] for a KMS row; the format errors; [`Error::RowInconsistent`] if the row
+    /// names another KEK than the blob.
+    pub(crate) fn read(row: &'a WrapRow) -> Result<Self, Error> {
+        if row.provider != Provider::Local {
+            return Err(Error::BadInput);
+        }
+        let blob = row.blob.as_slice();
+        let byte = |at: usize| blob.get(at).copied().ok_or(Error::Truncated);
+        if byte(0)? != MAGIC[0] || byte(1)? != MAGIC[1] {
+            return Err(Error::Malformed);
+        }
+        if byte(2)? != VERSION {
+            return Err(Error::UnsupportedVersion);
+        }
+        if byte(3)? != SUITE {
+            return Err(Error::UnsupportedSuite);
+        }
+        if blob.len() > LEN {
+            return Err(Error::Malformed);
+        }
+        let (head, rest) = blob.split_first_chunk::<HEAD>().ok_or(Error::Truncated)?;
+        let (iv, rest) = rest.split_first_chunk::<IV_LEN>().ok_or(Error::Truncated)?;
+        let (ciphertext, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(Error::Truncated)?;
+        if ciphertext.len() != Dek::LEN {
+            return Err(Error::Truncated);
+        }
+        let (_, kek_ref) = head.split_last_chunk::<{ DekRef::LEN }>().ok_or(Error::Truncated)?;
+        let kek_ref = DekRef::from(*kek_ref);
+        if DekRef::from_text(&row.key_id) != Some(kek_ref) {
+            return Err(Error::RowInconsistent);
+        }
+        Ok(Self { row, head, iv, ciphertext, tag, kek_ref })
+    }
+
+    /// Unwraps and checks the DEK against the row.
+    ///
+    /// # Errors
+    /// [`Error::RowInconsistent`] if `kek` is not the reader's org DEK, [`Error::AuthFailed`],
+    /// [`Error::KeyMismatch`].
+    pub(crate) fn unwrap(&self, kek: &DekKey) -> Result<Arc<DekKey>, Error> {
+        if !serves_as_kek(kek, &self.row.reader) {
+            return Err(Error::RowInconsistent);
+        }
+        let mut aad = self.head.to_vec();
+        aad.extend_from_slice(&self.row.wrap_context());
+        let mut bytes = Zeroizing::new([0; Dek::LEN]);
+        kek.decrypt(self.iv, &aad, self.ciphertext, self.tag, &mut *bytes)?;
+        let dek = Dek::take(&mut *bytes)?;
+        DekKey::admit(dek, self.row.identity.clone(), &self.row.dek_ref)
+    }
+}
+
+/// Wraps a record DEK for `reader` under its org DEK.
+///
+/// # Errors
+/// [`Error::BadInput`] if `key` is an org DEK or `kek` isn't the reader's org DEK.
+pub(crate) fn seal_local(
+    kek: &DekKey,
+    key: &DekKey,
+    reader: &str,
+    created: u64,
+    iv: &[u8; IV_LEN],
+) -> Result<WrapRow, Error> {
+    check(reader)?;
+    let identity = key.identity();
+    if identity.kind() != DekKind::Record || !serves_as_kek(kek, reader) {
+        return Err(Error::BadInput);
+    }
+    let purpose = if reader == identity.owner() { Purpose::RecordDek } else { Purpose::Share };
+    let mut blob = Vec::with_capacity(LEN);
+    blob.extend_from_slice(&MAGIC);
+    blob.extend_from_slice(&[VERSION, SUITE]);
+    blob.extend_from_slice(kek.dek_ref().as_bytes());
+    let mut aad = blob.clone();
+    aad.extend_from_slice(&wrap_context(purpose, identity, reader, created, key.dek_ref()));
+    let mut ciphertext = [0; Dek::LEN];
+    let tag = kek.encrypt(iv, &aad, key.dek().expose(), &mut ciphertext)?;
+    blob.extend_from_slice(iv);
+    blob.extend_from_slice(&ciphertext);
+    blob.extend_from_slice(&tag);
+    Ok(WrapRow {
+        purpose,
+        identity: identity.clone(),
+        reader: reader.into(),
+        created,
+        dek_ref: *key.dek_ref(),
+        provider: Provider::Local,
+        key_id: kek.dek_ref().to_text(),
+        blob,
+    })
+}
+
+/// An IV of its own for each wrap.
+pub(crate) fn draw_iv(platform: &dyn Platform) -> Result<[u8; IV_LEN], Error> {
+    let mut iv = [0; IV_LEN];
+    platform.fill(&mut iv).map_err(|_| Error::RngFailure)?;
+    Ok(iv)
+}
+
+fn serves_as_kek(kek: &DekKey, reader: &str) -> bool {
+    kek.identity().kind() == DekKind::Org && kek.identity().owner() == reader
+}

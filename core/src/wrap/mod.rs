@@ -1,0 +1,11 @@
+//! Wraps: DEKs encrypted for safe keeping, and the rows that hosts store around them.
+
+mod active;
+mod local;
+mod row;
+
+pub use active::ActiveRow;
+pub(crate) use local::draw_iv;
+pub(crate) use local::{LocalWrap, seal_local};
+pub use row::{MAX_BLOB, Provider, Purpose, WrapRow};
+pub(crate) use row::{MAX_CREATED, encryption_context, record_digest};
