@@ -76,7 +76,7 @@ impl<'a> Binding<'a> {
     /// The AAD (DESIGN 3.4): the envelope's first 40 bytes, then every part behind its own length.
     pub(crate) fn aad(&self, header: &[u8; AAD_HEADER]) -> Vec<u8> {
         let parts = [self.org, self.table, self.record, self.field];
-        let size = parts.iter().fold(AAD_HEADER + 9, |sum, part| sum.saturating_add(part.len() + 2));
+        let size = parts.iter().fold(AAD_HEADER + 9, |sum, part| sum.saturating_add(part.len()).saturating_add(2));
         let mut aad = Vec::with_capacity(size);
         aad.extend_from_slice(header);
         for part in parts {

@@ -64,7 +64,7 @@ impl<'a> Frame<'a> {
         if found < announced {
             return Err(Error::Truncated);
         }
-        if found > announced || (padded && (found == 0 || found % PAD_BLOCK as u64 != 0)) {
+        if found > announced || (padded && (found == 0 || !found.is_multiple_of(PAD_BLOCK as u64))) {
             return Err(Error::Malformed);
         }
         if ciphertext.len() > max_ciphertext(field_limit, padded) {

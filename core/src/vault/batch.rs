@@ -58,6 +58,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Limit`] for more than 10,000 items; each item's own as [`Self::open`].
+    #[expect(clippy::type_complexity, reason = "a batch's result and each item's own")]
     pub fn open_many(&self, items: &[OpenItem<'_>]) -> Result<Vec<Result<Zeroizing<Vec<u8>>, Error>>, Error> {
         let items: Vec<_> = items.iter().map(|item| Ok(*item)).collect();
         let plans = self.plan_opens(&items)?;
