@@ -13,7 +13,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 extern crate alloc;
-#[cfg(any(feature = "os", test))]
+// Where the engine is the platform, nothing of std is needed, and its panic machinery would
+// make a fifth of the module.
+#[cfg(any(test, all(feature = "os", not(all(target_arch = "wasm32", target_os = "unknown")))))]
 extern crate std;
 
 mod binding;

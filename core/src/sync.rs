@@ -1,6 +1,6 @@
 //! The vault's lock: the operating system's where there is one, else a spinning one.
 
-#[cfg(feature = "os")]
+#[cfg(all(feature = "os", not(all(target_arch = "wasm32", target_os = "unknown"))))]
 mod inner {
     use crate::Error;
 
@@ -20,7 +20,7 @@ mod inner {
     }
 }
 
-#[cfg(not(feature = "os"))]
+#[cfg(not(all(feature = "os", not(all(target_arch = "wasm32", target_os = "unknown")))))]
 mod inner {
     use crate::Error;
 
