@@ -3,6 +3,8 @@
 mod build;
 mod check;
 mod setup;
+mod shims;
+mod test;
 mod util;
 
 use std::process::ExitCode;
@@ -33,12 +35,7 @@ struct Chore {
 }
 
 const CHORES: &[Chore] = &[
-    Chore {
-        name: "help",
-        args: "",
-        about: "list the chores",
-        run: help,
-    },
+    Chore { name: "help", args: "", about: "list the chores", run: help },
     Chore {
         name: "setup",
         args: "",
@@ -48,7 +45,7 @@ const CHORES: &[Chore] = &[
     Chore {
         name: "build",
         args: "[PART]",
-        about: "build all, or one of: released hazmat node c wasm cli header",
+        about: "build all, or one of: released hazmat node c wasm cli",
         run: |ctx, args| {
             setup::for_checks(ctx)?;
             match args {
@@ -59,19 +56,37 @@ const CHORES: &[Chore] = &[
         },
     },
     Chore {
+        name: "header",
+        args: "",
+        about: "write the C headers anew from the Rust code",
+        run: |ctx, args| plain(args).and_then(|()| build::c::headers(ctx)),
+    },
+    Chore {
+        name: "shims",
+        args: "",
+        about: "build each host's shim; writes target/shims.json and target/shims-release.json",
+        run: |ctx, args| {
+            plain(args)?;
+            setup::everything(ctx)?;
+            shims::build(ctx)
+        },
+    },
+    Chore {
         name: "check",
         args: "[--only WORD]",
         about: "formatting, lints, generated files and limits; one line each",
         run: |ctx, args| check::run(ctx, only(args)?),
     },
+    Chore {
+        name: "test",
+        args: "[--only STAGE]",
+        about: "set up, build, and run every test of every host",
+        run: |ctx, args| test::run(ctx, only(args)?),
+    },
 ];
 
 fn dispatch(name: &str, args: &[String]) -> Result<()> {
-    let name = if matches!(name, "-h" | "--help") {
-        "help"
-    } else {
-        name
-    };
+    let name = if matches!(name, "-h" | "--help") { "help" } else { name };
     let Some(chore) = CHORES.iter().find(|chore| chore.name == name) else {
         bail!("no such chore; `cargo xtask help` lists them");
     };
@@ -93,7 +108,7 @@ fn only(args: &[String]) -> Result<Option<&str>> {
     match args {
         [] => Ok(None),
         [option, word] if option == "--only" => Ok(Some(word)),
-        _ => bail!("the only option is `--only WORD`"),
+        _ => bail!("the only option is `--only NAME`"),
     }
 }
 

@@ -29,22 +29,12 @@ impl Ctx {
     /// # Errors
     /// If the project has been moved away since xtask was built.
     pub(crate) fn new() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .context("xtask lies in no folder")?
-            .to_path_buf();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in no folder")?.to_path_buf();
         if !root.join("Cargo.toml").is_file() {
-            bail!(
-                "the project is no longer in {}: run `cargo xtask` from it",
-                root.display()
-            );
+            bail!("the project is no longer in {}: run `cargo xtask` from it", root.display());
         }
         let target = root.join("target");
-        Ok(Self {
-            root,
-            target,
-            browser: OnceLock::new(),
-        })
+        Ok(Self { root, target, browser: OnceLock::new() })
     }
 
     /// A path of the project.
@@ -59,7 +49,10 @@ impl Ctx {
         command.env("STRONGROOM_CLI", self.bin("strongroom"));
         command.env("STRONGROOM_PYTHON", self.venv("python"));
         command.env("MOTO_SERVER", self.venv("moto_server"));
-        command.env("STRONGROOM_NODE24", self.tool("node24"));
+        command.env("STRONGROOM_NODE20", self.node("node20"));
+        command.env("STRONGROOM_NODE24", self.node("node24"));
+        // The Go that set-up has checked, and no download of another.
+        command.env("GOTOOLCHAIN", "local");
         if let Some(browser) = self.browser.get() {
             command.env("CHROME", browser);
         }
@@ -80,10 +73,12 @@ impl Ctx {
 
     /// A program among the npm development tools.
     pub(crate) fn tool(&self, program: &str) -> PathBuf {
-        if program == "node24" {
-            return self.path("xtask/tools/node_modules/node24/bin/node");
-        }
         self.path("xtask/tools/node_modules/.bin").join(program)
+    }
+
+    /// A Node of a version of its own, for the tests of packages.
+    fn node(&self, version: &str) -> PathBuf {
+        self.path("xtask/tools/node_modules").join(version).join("bin/node")
     }
 
     /// A program of the project's own that is built for chores and tests.
@@ -93,8 +88,7 @@ impl Ctx {
 
     /// Where cargo puts what it builds without further wishes.
     pub(crate) fn cargo_target(&self) -> PathBuf {
-        std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| self.target.clone(), |dir| self.root.join(dir))
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.target.clone(), |dir| self.root.join(dir))
     }
 
     /// Remembers the browser for every later command.
@@ -118,10 +112,8 @@ pub(crate) fn say(line: impl Display) {
 /// # Errors
 /// If it can't be started or ends with anything but success.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("can't start `{}`", line_of(command)))?;
+    let status =
+        command.stdin(Stdio::null()).status().with_context(|| format!("can't start `{}`", line_of(command)))?;
     if !status.success() {
         bail!("`{}` failed: {status}", line_of(command));
     }
@@ -133,20 +125,11 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// # Errors
 /// If it can't be started or ends with anything but success.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let out = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("can't start `{}`", line_of(command)))?;
+    let out = command.stdin(Stdio::null()).output().with_context(|| format!("can't start `{}`", line_of(command)))?;
     let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
     if !out.status.success() {
         let stderr = String::from_utf8_lossy(&out.stderr);
-        bail!(
-            "`{}` failed: {}\n{}{}",
-            line_of(command),
-            out.status,
-            tail(&stdout),
-            tail(&stderr)
-        );
+        bail!("`{}` failed: {}\n{}{}", line_of(command), out.status, tail(&stdout), tail(&stderr));
     }
     Ok(stdout)
 }
@@ -159,9 +142,7 @@ pub(crate) fn retry<T>(what: &str, mut attempt: impl FnMut() -> Result<T>) -> Re
     for pause in [5, 20] {
         match attempt() {
             Ok(value) => return Ok(value),
-            Err(error) => say(format_args!(
-                "  {what}: {error:#}; trying again in {pause} s"
-            )),
+            Err(error) => say(format_args!("  {what}: {error:#}; trying again in {pause} s")),
         }
         thread::sleep(Duration::from_secs(pause));
     }
@@ -176,10 +157,7 @@ pub(crate) fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T
     let start = Instant::now();
     let result = step().with_context(|| name.to_owned());
     let word = if result.is_ok() { "done" } else { "FAILED" };
-    say(format_args!(
-        "-- {name}: {word} in {}",
-        seconds(start.elapsed())
-    ));
+    say(format_args!("-- {name}: {word} in {}", seconds(start.elapsed())));
     result
 }
 
@@ -192,17 +170,8 @@ pub(crate) fn seconds(time: Duration) -> String {
 ///
 /// # Errors
 /// The step's own, or the stamp file can't be written.
-pub(crate) fn once(
-    ctx: &Ctx,
-    product: &Path,
-    key: &str,
-    step: impl FnOnce() -> Result<()>,
-) -> Result<()> {
-    let name = product
-        .strip_prefix(&ctx.root)
-        .unwrap_or(product)
-        .display()
-        .to_string();
+pub(crate) fn once(ctx: &Ctx, product: &Path, key: &str, step: impl FnOnce() -> Result<()>) -> Result<()> {
+    let name = product.strip_prefix(&ctx.root).unwrap_or(product).display().to_string();
     let stamp = ctx.target.join("xtask").join(name.replace('/', "-"));
     if product.exists() && fs::read_to_string(&stamp).is_ok_and(|last| last == key) {
         return Ok(());
@@ -227,12 +196,8 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// If either can't be done.
 pub(crate) fn write(to: &Path, bytes: &[u8]) -> Result<()> {
-    let name = to
-        .file_name()
-        .with_context(|| format!("{} names no file", to.display()))?;
-    let dir = to
-        .parent()
-        .with_context(|| format!("{} lies in no folder", to.display()))?;
+    let name = to.file_name().with_context(|| format!("{} names no file", to.display()))?;
+    let dir = to.parent().with_context(|| format!("{} lies in no folder", to.display()))?;
     fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
     let mut part = name.to_owned();
     part.push(".part");
@@ -275,11 +240,7 @@ fn line_of(command: &Command) -> String {
 fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(60);
-    lines
-        .iter()
-        .skip(from)
-        .flat_map(|line| [line, "\n"])
-        .collect()
+    lines.iter().skip(from).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Folders that hold nothing that anybody wrote.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::{Kind, Platform, native};
 use crate::util::{self, Ctx, output};
 
-/// Builds the archive beside the Go files, or in `target/hazmat/c` with the header.
+/// Builds the archive beside the Go files, or in `target/hazmat/c`.
 ///
 /// # Errors
 /// If a step fails.
@@ -16,11 +16,7 @@ pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
     let library = native::library(ctx, kind, "strongroom-c", "libstrongroom_c.a")?;
     util::copy(&library, &archive)?;
     // Debug information of the standard library is four fifths of the file.
-    output(ctx.cmd("strip").arg("-S").arg(&archive))?;
-    if kind == Kind::Hazmat {
-        util::copy(&ctx.path(HEADER), &ctx.target.join("hazmat/c/strongroom.h"))?;
-    }
-    Ok(())
+    output(ctx.cmd("strip").arg("-S").arg(&archive)).map(drop)
 }
 
 /// Where the archive is put.
@@ -29,28 +25,53 @@ pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
 /// If nothing is released for this platform.
 pub(crate) fn archive(ctx: &Ctx, kind: Kind) -> Result<PathBuf> {
     Ok(match kind {
-        Kind::Released => ctx.path(&format!(
-            "bindings-go/libstrongroom_{}.a",
-            Platform::here()?.go
-        )),
+        Kind::Released => ctx.path(&format!("bindings-go/libstrongroom_{}.a", Platform::here()?.go)),
         Kind::Hazmat => ctx.target.join("hazmat/c/libstrongroom.a"),
     })
 }
 
-/// What the header must be, from the code.
-///
-/// # Errors
-/// If cbindgen can't read the crate.
-pub(crate) fn header(ctx: &Ctx) -> Result<Vec<u8>> {
-    let folder = ctx.path("bindings-go");
-    let config = cbindgen::Config::from_file(folder.join("cbindgen.toml"))
-        .map_err(anyhow::Error::msg)
-        .context("bindings-go/cbindgen.toml")?;
-    let bindings = cbindgen::generate_with_config(&folder, config).context("cbindgen")?;
-    let mut header = Vec::new();
-    bindings.write(&mut header);
-    Ok(header)
+/// A header that is made of source files.
+pub(crate) struct Header {
+    /// Where it is committed.
+    pub(crate) file: &'static str,
+    config: &'static str,
+    sources: &'static [&'static str],
 }
 
-/// The committed header.
-pub(crate) const HEADER: &str = "bindings-go/strongroom.h";
+impl Header {
+    /// What it must be, from the code.
+    ///
+    /// # Errors
+    /// If cbindgen can't read the code.
+    pub(crate) fn generate(&self, ctx: &Ctx) -> Result<Vec<u8>> {
+        let folder = ctx.path("bindings-go");
+        let config = cbindgen::Config::from_file(folder.join(self.config))
+            .map_err(anyhow::Error::msg)
+            .with_context(|| format!("can't read {}", self.config))?;
+        let mut builder = cbindgen::Builder::new().with_config(config);
+        for source in self.sources {
+            builder = builder.with_src(folder.join("src").join(source));
+        }
+        let mut header = Vec::new();
+        builder.generate().with_context(|| format!("cbindgen can't make {}", self.file))?.write(&mut header);
+        Ok(header)
+    }
+}
+
+/// Writes the headers anew.
+///
+/// # Errors
+/// If one can't be made or written.
+pub(crate) fn headers(ctx: &Ctx) -> Result<()> {
+    HEADERS.iter().try_for_each(|header| util::write(&ctx.path(header.file), &header.generate(ctx)?))
+}
+
+/// The headers: the released one first, then the one of the test builds.
+pub(crate) const HEADERS: [Header; 2] = [
+    Header {
+        file: "bindings-go/strongroom.h",
+        config: "cbindgen.toml",
+        sources: &["status.rs", "ptr.rs", "functions.rs", "vault.rs", "keys.rs"],
+    },
+    Header { file: "bindings-go/strongroom_hazmat.h", config: "cbindgen-hazmat.toml", sources: &["hazmat.rs"] },
+];

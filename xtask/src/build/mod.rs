@@ -7,8 +7,8 @@ pub(crate) mod wasm;
 
 use anyhow::{Result, bail};
 
-use self::native::Platform;
-use crate::util::{self, Ctx, timed};
+use self::native::{Platform, Program};
+use crate::util::{Ctx, timed};
 
 /// What a build is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +43,7 @@ impl Kind {
 /// If a build fails.
 pub(crate) fn released(ctx: &Ctx) -> Result<()> {
     packages(ctx, Kind::Released)?;
-    timed("build of the command", || {
-        native::program(ctx, "strongroom-cli", "strongroom")
-    })
+    timed("build of the command", || native::program(ctx, &COMMAND))
 }
 
 /// Builds the packages with their test entries, and the conformance tools.
@@ -54,10 +52,7 @@ pub(crate) fn released(ctx: &Ctx) -> Result<()> {
 /// If a build fails.
 pub(crate) fn hazmat(ctx: &Ctx) -> Result<()> {
     packages(ctx, Kind::Hazmat)?;
-    timed("build of the conformance tools", || {
-        native::program(ctx, "strongroom-conformance", "strongroom-conformance")?;
-        native::program(ctx, "strongroom-shim", "strongroom-shim")
-    })
+    timed("build of the conformance tools", || TOOLS.iter().try_for_each(|tool| native::program(ctx, tool)))
 }
 
 /// Builds one part by its name.
@@ -71,10 +66,7 @@ pub(crate) fn part(ctx: &Ctx, name: &str) -> Result<()> {
         "node" => timed(name, || node::build(ctx, Kind::Released)),
         "c" => timed(name, || c::build(ctx, Kind::Released)),
         "wasm" => timed(name, || wasm::build(ctx, Kind::Released)),
-        "cli" => timed(name, || {
-            native::program(ctx, "strongroom-cli", "strongroom")
-        }),
-        "header" => util::write(&ctx.path(c::HEADER), &c::header(ctx)?),
+        "cli" => timed(name, || native::program(ctx, &COMMAND)),
         _ => bail!("no part has the name {name:?}"),
     }
 }
@@ -84,3 +76,30 @@ fn packages(ctx: &Ctx, kind: Kind) -> Result<()> {
     timed("build of the C library", || c::build(ctx, kind))?;
     timed("build of the browser's package", || wasm::build(ctx, kind))
 }
+
+const COMMAND: Program =
+    Program { package: "strongroom-cli", file: "strongroom", name: "strongroom", kind: Kind::Released, features: &[] };
+
+const TOOLS: [Program; 3] = [
+    Program {
+        package: "strongroom-conformance",
+        file: "conformance",
+        name: "conformance",
+        kind: Kind::Hazmat,
+        features: &[],
+    },
+    Program {
+        package: "strongroom-shim",
+        file: "strongroom-shim",
+        name: "strongroom-shim",
+        kind: Kind::Hazmat,
+        features: &[],
+    },
+    Program {
+        package: "strongroom-shim",
+        file: "strongroom-shim",
+        name: "strongroom-shim-released",
+        kind: Kind::Released,
+        features: &["--no-default-features"],
+    },
+];

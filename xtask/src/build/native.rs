@@ -26,30 +26,12 @@ impl Platform {
     pub(crate) fn here() -> Result<Self> {
         let musl = cfg!(target_env = "musl");
         Ok(match (OS, ARCH) {
-            ("linux", "x86_64") if musl => Self {
-                node: "linux-x64-musl",
-                go: "linux_amd64",
-            },
-            ("linux", "x86_64") => Self {
-                node: "linux-x64-gnu",
-                go: "linux_amd64",
-            },
-            ("linux", "aarch64") if musl => Self {
-                node: "linux-arm64-musl",
-                go: "linux_arm64",
-            },
-            ("linux", "aarch64") => Self {
-                node: "linux-arm64-gnu",
-                go: "linux_arm64",
-            },
-            ("macos", "x86_64") => Self {
-                node: "darwin-x64",
-                go: "darwin_amd64",
-            },
-            ("macos", "aarch64") => Self {
-                node: "darwin-arm64",
-                go: "darwin_arm64",
-            },
+            ("linux", "x86_64") if musl => Self { node: "linux-x64-musl", go: "linux_amd64" },
+            ("linux", "x86_64") => Self { node: "linux-x64-gnu", go: "linux_amd64" },
+            ("linux", "aarch64") if musl => Self { node: "linux-arm64-musl", go: "linux_arm64" },
+            ("linux", "aarch64") => Self { node: "linux-arm64-gnu", go: "linux_arm64" },
+            ("macos", "x86_64") => Self { node: "darwin-x64", go: "darwin_amd64" },
+            ("macos", "aarch64") => Self { node: "darwin-arm64", go: "darwin_arm64" },
             _ => bail!("nothing is released for {OS} on {ARCH}"),
         })
     }
@@ -60,45 +42,62 @@ impl Platform {
 /// # Errors
 /// If it doesn't build.
 pub(super) fn library(ctx: &Ctx, kind: Kind, package: &str, file: &str) -> Result<PathBuf> {
-    let dir = target_dir(ctx);
+    // Builds with flags of their own have a folder of their own: flags that come and go
+    // would rebuild everything each time.
+    let dir = ctx.cargo_target().join("native").join(package);
     let mut cargo = ctx.cargo("build");
-    cargo
-        .args(["-p", package, "--profile", kind.profile(), "--target-dir"])
-        .arg(&dir);
+    cargo.args(["-p", package, "--profile", kind.profile(), "--target-dir"]).arg(&dir);
     cargo.args(kind.features());
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(ctx)?);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(ctx, package)?);
     util::run(cargo.arg("--quiet"))?;
     let built = dir.join(kind.profile()).join(file);
-    built
-        .is_file()
-        .then_some(&built)
-        .with_context(|| format!("cargo made no {}", built.display()))?;
+    built.is_file().then_some(&built).with_context(|| format!("cargo made no {}", built.display()))?;
     Ok(built)
 }
 
-/// Builds a program of the workspace into `target/bin`.
+/// Builds a program of the workspace into `target/bin`, under a name of its own.
 ///
 /// # Errors
 /// If it doesn't build.
-pub(super) fn program(ctx: &Ctx, package: &str, file: &str) -> Result<()> {
-    let built = library(ctx, PROGRAM, package, file)?;
-    util::copy(&built, &ctx.bin(file))
+pub(super) fn program(ctx: &Ctx, program: &Program) -> Result<()> {
+    let mut cargo = ctx.cargo("build");
+    cargo.args(["--quiet", "-p", program.package, "--bin", program.file]);
+    cargo.args(["--profile", program.kind.profile()]).args(program.features);
+    util::run(&mut cargo)?;
+    let built = ctx.cargo_target().join(program.kind.profile()).join(program.file);
+    util::copy(&built, &ctx.bin(program.name))
 }
 
-/// Folder of the builds with flags of their own, which would otherwise rebuild everything.
-fn target_dir(ctx: &Ctx) -> PathBuf {
-    ctx.cargo_target().join("native")
+/// A program of the workspace.
+pub(super) struct Program {
+    pub(super) package: &'static str,
+    /// As the package calls it.
+    pub(super) file: &'static str,
+    /// As it is called in `target/bin`.
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) features: &'static [&'static str],
 }
 
 /// The flags of native builds, as cargo takes them.
-fn flags(ctx: &Ctx) -> Result<String> {
+fn flags(ctx: &Ctx, package: &str) -> Result<String> {
     let mut flags = remap(ctx)?;
     if ARCH == "x86_64" {
         // Crate-wide, so that the bodies of the ciphers can be inlined: a third faster.
         // The bindings check the processor before they use it.
-        flags.push("-Ctarget-feature=+aes,+pclmulqdq,+avx,+ssse3,+sse4.1".to_owned());
+        flags.push(format!("-Ctarget-feature={}", features(package)));
     }
     Ok(flags.join("\u{1f}"))
+}
+
+/// The processor features that a package is built for.
+fn features(package: &str) -> &'static str {
+    match package {
+        // An addon has code that runs before its check does, and with AVX that code
+        // would end the process on a processor without it.
+        "strongroom-node" => "+aes,+pclmulqdq,+ssse3,+sse4.1",
+        _ => "+aes,+pclmulqdq,+avx,+ssse3,+sse4.1",
+    }
 }
 
 /// No path of the building machine stands in what is released.
@@ -108,14 +107,9 @@ fn flags(ctx: &Ctx) -> Result<String> {
 pub(super) fn remap(ctx: &Ctx) -> Result<Vec<String>> {
     let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = std::env::home_dir().map(|home| home.join(".cargo"));
-    let cargo = cargo
-        .or(home)
-        .context("neither CARGO_HOME nor a home folder is known")?;
+    let cargo = cargo.or(home).context("neither CARGO_HOME nor a home folder is known")?;
     Ok(vec![
         format!("--remap-path-prefix={}=/cargo", cargo.display()),
         format!("--remap-path-prefix={}=/strongroom", ctx.root.display()),
     ])
 }
-
-/// Programs are not what the packages hold; nothing in them is worth a second optimisation.
-const PROGRAM: Kind = Kind::Hazmat;

@@ -16,36 +16,18 @@ use crate::util::{Ctx, output, run};
 /// # Errors
 /// If a step fails.
 pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
-    let reports = glue(
-        ctx,
-        Kind::Released,
-        "strongroom-wasm-reports",
-        "reports",
-        "reports",
-    )?;
+    let reports = glue(ctx, Kind::Released, "strongroom-wasm-reports", "reports", "reports")?;
     let mut bundle = ctx.cmd("node");
-    bundle
-        .arg("bindings-wasm/scripts/build.mjs")
-        .arg("--reports")
-        .arg(reports);
+    bundle.arg("bindings-wasm/scripts/build.mjs").arg("--reports").arg(reports);
     match kind {
-        Kind::Released => {
-            bundle
-                .arg("--glue")
-                .arg(glue(ctx, kind, "strongroom-wasm", "strongroom", "release")?)
-        }
+        Kind::Released => bundle.arg("--glue").arg(glue(ctx, kind, "strongroom-wasm", "strongroom", "release")?),
         Kind::Hazmat => {
             let package = ctx.path("target/hazmat/wasm");
             fs::create_dir_all(&package)?;
             let manifest = package.join("package.json");
             fs::copy(ctx.path("bindings-wasm/package.json"), &manifest)?;
             let glue = glue(ctx, kind, "strongroom-wasm", "strongroom", "hazmat")?;
-            bundle
-                .arg("--glue")
-                .arg(glue)
-                .arg("--hazmat")
-                .arg("--package")
-                .arg(package)
+            bundle.arg("--glue").arg(glue).arg("--hazmat").arg("--package").arg(package)
         }
     };
     output(&mut bundle).map(drop)
@@ -77,31 +59,15 @@ fn glue(ctx: &Ctx, kind: Kind, package: &str, name: &str, dir: &str) -> Result<P
 /// If it fails.
 pub(crate) fn optimise(ctx: &Ctx, module: &Path) -> Result<()> {
     let mut command = ctx.cmd(ctx.tool("wasm-opt"));
-    command.args([
-        "-O3",
-        "--enable-bulk-memory",
-        "--enable-reference-types",
-        "--enable-multivalue",
-    ]);
-    command.args([
-        "--enable-mutable-globals",
-        "--enable-nontrapping-float-to-int",
-    ]);
+    command.args(["-O3", "--enable-bulk-memory", "--enable-reference-types", "--enable-multivalue"]);
+    command.args(["--enable-mutable-globals", "--enable-nontrapping-float-to-int"]);
     command.args(["--enable-sign-ext", "--enable-simd"]);
     output(command.arg(module).arg("-o").arg(module)).map(drop)
 }
 
 fn compile(ctx: &Ctx, kind: Kind, package: &str) -> Result<PathBuf> {
     let mut cargo = ctx.cargo("build");
-    cargo.args([
-        "-p",
-        package,
-        "--target",
-        TARGET,
-        "--profile",
-        "wasm",
-        "--quiet",
-    ]);
+    cargo.args(["-p", package, "--target", TARGET, "--profile", "wasm", "--quiet"]);
     cargo.args(kind.features());
     let mut flags = remap(ctx)?;
     flags.push("-Ctarget-feature=+simd128".to_owned());

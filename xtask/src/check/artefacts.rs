@@ -13,11 +13,8 @@ use crate::{
 };
 
 pub(super) fn check(ctx: &Ctx) -> Result<String> {
-    let mut files = vec![
-        node::addon(ctx, Kind::Released)?,
-        c::archive(ctx, Kind::Released)?,
-        ctx.path(c::HEADER),
-    ];
+    let mut files =
+        vec![node::addon(ctx, Kind::Released)?, c::archive(ctx, Kind::Released)?, ctx.path(RELEASED_HEADER)];
     for folder in ["bindings-node/dist", "bindings-wasm/dist"] {
         let found = files_below(&ctx.path(folder))?;
         if found.is_empty() {
@@ -25,28 +22,17 @@ pub(super) fn check(ctx: &Ctx) -> Result<String> {
         }
         files.extend(found);
     }
-    let faults: Vec<String> = files
-        .iter()
-        .map(|file| marks_of(file))
-        .collect::<Result<Vec<_>>>()?
-        .concat();
+    let faults: Vec<String> = files.iter().map(|file| marks_of(file)).collect::<Result<Vec<_>>>()?.concat();
     if !faults.is_empty() {
         bail!("{}", faults.join(", "));
     }
     // The same search finds what it looks for, or it would prove nothing.
     for file in test_builds(ctx)? {
         if marks_of(&file)?.is_empty() {
-            bail!(
-                "the search finds nothing in {}, a test build",
-                file.display()
-            );
+            bail!("the search finds nothing in {}, a test build", file.display());
         }
     }
-    Ok(format!(
-        "{} files, none of {} marks",
-        files.len(),
-        MARKS.len()
-    ))
+    Ok(format!("{} files, none of {} marks", files.len(), MARKS.len()))
 }
 
 fn test_builds(ctx: &Ctx) -> Result<Vec<PathBuf>> {
@@ -59,31 +45,20 @@ fn test_builds(ctx: &Ctx) -> Result<Vec<PathBuf>> {
 
 fn marks_of(file: &Path) -> Result<Vec<String>> {
     let bytes = fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
-    Ok(marks(&bytes)
-        .into_iter()
-        .map(|mark| format!("{mark:?} in {}", file.display()))
-        .collect())
+    Ok(marks(&bytes).into_iter().map(|mark| format!("{mark:?} in {}", file.display())).collect())
 }
 
 /// The marks of a test build that stand in these bytes.
 fn marks(bytes: &[u8]) -> Vec<&'static str> {
-    let has = |mark: &str| {
-        bytes
-            .windows(mark.len())
-            .any(|window| window == mark.as_bytes())
-    };
+    let has = |mark: &str| bytes.windows(mark.len()).any(|window| window == mark.as_bytes());
     MARKS.into_iter().filter(|mark| has(mark)).collect()
 }
 
+const RELEASED_HEADER: &str = "bindings-go/strongroom.h";
+
 /// Names that only test builds have: Rust's module path, C's prefix, JavaScript's prefix.
-const MARKS: [&str; 6] = [
-    "strongroom6hazmat",
-    "strongroom::hazmat",
-    "strongroom_hz_",
-    "hzDekRef",
-    "hzSeal",
-    "hzVaultNew",
-];
+const MARKS: [&str; 6] =
+    ["strongroom6hazmat", "strongroom::hazmat", "strongroom_hazmat_", "hzDekRef", "hzSeal", "hzVaultNew"];
 
 #[cfg(test)]
 mod tests {
@@ -92,11 +67,7 @@ mod tests {
     #[test]
     fn each_mark_is_found_anywhere() {
         for mark in MARKS {
-            for bytes in [
-                format!("{mark} and more"),
-                format!("\0\0{mark}\0"),
-                format!("at the end {mark}"),
-            ] {
+            for bytes in [format!("{mark} and more"), format!("\0\0{mark}\0"), format!("at the end {mark}")] {
                 assert_eq!(marks(bytes.as_bytes()), [mark]);
             }
         }

@@ -8,65 +8,34 @@ use serde_json::Value;
 use crate::util::{Ctx, output};
 
 pub(super) fn check(ctx: &Ctx) -> Result<String> {
-    let features = features(&output(
-        ctx.cargo("metadata")
-            .args(["--no-deps", "--format-version=1"]),
-    )?)?;
+    let features = features(&output(ctx.cargo("metadata").args(["--no-deps", "--format-version=1"]))?)?;
     let mut tree = ctx.cargo("tree");
-    tree.args([
-        "-p",
-        "strongroom",
-        "--no-default-features",
-        "--edges",
-        "normal",
-        "--prefix",
-        "none",
-    ]);
+    tree.args(["-p", "strongroom", "--no-default-features", "--edges", "normal", "--prefix", "none"]);
     let count = count(&output(tree.args(["--features", &features]))?);
     if count > MOST {
         bail!("{count} crates with the features {features:?}, at most {MOST} are allowed");
     }
-    Ok(format!(
-        "{count} crates of at most {MOST}, with the features {features:?}"
-    ))
+    Ok(format!("{count} crates of at most {MOST}, with the features {features:?}"))
 }
 
 /// The features of the core that any binding turns on.
 fn features(metadata: &str) -> Result<String> {
     let metadata: Value = serde_json::from_str(metadata).context("cargo's metadata is not JSON")?;
     let list = |value: &Value, name: &str| -> Vec<Value> {
-        value
-            .get(name)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
+        value.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
     };
     let mut features = BTreeSet::new();
     let mut found = false;
     for package in list(&metadata, "packages") {
-        if !BINDINGS
-            .iter()
-            .any(|name| package.get("name").is_some_and(|found| found == name))
-        {
+        if !BINDINGS.iter().any(|name| package.get("name").is_some_and(|found| found == name)) {
             continue;
         }
         for dependency in list(&package, "dependencies") {
-            let ours = dependency
-                .get("name")
-                .is_some_and(|name| name == "strongroom");
+            let ours = dependency.get("name").is_some_and(|name| name == "strongroom");
             if ours && dependency.get("kind").is_some_and(Value::is_null) {
                 found = true;
-                features.extend(
-                    list(&dependency, "features")
-                        .iter()
-                        .filter_map(Value::as_str)
-                        .map(str::to_owned),
-                );
-                if dependency
-                    .get("uses_default_features")
-                    .and_then(Value::as_bool)
-                    == Some(true)
-                {
+                features.extend(list(&dependency, "features").iter().filter_map(Value::as_str).map(str::to_owned));
+                if dependency.get("uses_default_features").and_then(Value::as_bool) == Some(true) {
                     features.insert("default".to_owned());
                 }
             }
@@ -80,11 +49,8 @@ fn features(metadata: &str) -> Result<String> {
 
 /// The crates in `cargo tree`'s list, each once.
 fn count(tree: &str) -> usize {
-    let crates: BTreeSet<&str> = tree
-        .lines()
-        .map(|line| line.trim_end_matches(" (*)").trim())
-        .filter(|line| !line.is_empty())
-        .collect();
+    let crates: BTreeSet<&str> =
+        tree.lines().map(|line| line.trim_end_matches(" (*)").trim()).filter(|line| !line.is_empty()).collect();
     crates.len()
 }
 
@@ -98,10 +64,7 @@ mod tests {
 
     #[test]
     fn a_crate_that_stands_twice_in_the_tree_counts_once() {
-        assert_eq!(
-            count("strongroom v0.1.0 (/p)\naes v0.9.0\ncipher v0.5.0\n\naes v0.9.0 (*)\n"),
-            3
-        );
+        assert_eq!(count("strongroom v0.1.0 (/p)\naes v0.9.0\ncipher v0.5.0\n\naes v0.9.0 (*)\n"), 3);
     }
 
     #[test]

@@ -1,18 +1,17 @@
-//! The committed C header is the one that the code gives.
+//! The committed C headers are those that the code gives.
 
 use std::fs;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{
-    build::c::{HEADER, header},
-    util::Ctx,
-};
+use crate::{build::c::HEADERS, util::Ctx};
 
 pub(super) fn check(ctx: &Ctx) -> Result<String> {
-    let committed = fs::read(ctx.path(HEADER)).with_context(|| format!("can't read {HEADER}"))?;
-    if committed != header(ctx)? {
-        bail!("{HEADER} is stale: run `cargo xtask build header`");
+    for header in &HEADERS {
+        let committed = fs::read(ctx.path(header.file)).with_context(|| format!("can't read {}", header.file))?;
+        if committed != header.generate(ctx)? {
+            bail!("{} is stale: run `cargo xtask header`", header.file);
+        }
     }
-    Ok(String::new())
+    Ok(format!("{} headers", HEADERS.len()))
 }

@@ -25,54 +25,18 @@ struct Check {
 }
 
 const CHECKS: &[Check] = &[
-    Check {
-        name: "no file is past 600 lines",
-        run: lines::check,
-    },
-    Check {
-        name: "Rust is formatted",
-        run: rust::formatted,
-    },
-    Check {
-        name: "Go is formatted and vetted",
-        run: sources::go,
-    },
-    Check {
-        name: "TypeScript has its types right",
-        run: sources::typescript,
-    },
-    Check {
-        name: "Rust has no warning",
-        run: rust::linted,
-    },
-    Check {
-        name: "Rust's documentation has no warning",
-        run: rust::documented,
-    },
-    Check {
-        name: "the core builds for bare metal",
-        run: rust::bare_metal,
-    },
-    Check {
-        name: "the core's dependency tree is small",
-        run: crates::check,
-    },
-    Check {
-        name: "no package has an install script",
-        run: scripts::check,
-    },
-    Check {
-        name: "the C header is what the code says",
-        run: header::check,
-    },
-    Check {
-        name: "released artefacts have no test entry",
-        run: artefacts::check,
-    },
-    Check {
-        name: "the browser's package is small",
-        run: size::check,
-    },
+    Check { name: "no file is past 600 lines", run: lines::check },
+    Check { name: "Rust is formatted", run: rust::formatted },
+    Check { name: "Go is formatted and vetted", run: sources::go },
+    Check { name: "TypeScript has its types right", run: sources::typescript },
+    Check { name: "Rust has no warning", run: rust::linted },
+    Check { name: "Rust's documentation has no warning", run: rust::documented },
+    Check { name: "the core builds for bare metal", run: rust::bare_metal },
+    Check { name: "the core's dependency tree is small", run: crates::check },
+    Check { name: "no package has an install script", run: scripts::check },
+    Check { name: "the C header is what the code says", run: header::check },
+    Check { name: "released artefacts have no test entry", run: artefacts::check },
+    Check { name: "the browser's package is small", run: size::check },
 ];
 
 /// Runs every check, or those whose name contains a word.
@@ -81,10 +45,7 @@ const CHECKS: &[Check] = &[
 /// If one fails.
 pub(crate) fn run(ctx: &Ctx, only: Option<&str>) -> Result<()> {
     setup::for_checks(ctx)?;
-    let chosen: Vec<&Check> = CHECKS
-        .iter()
-        .filter(|check| only.is_none_or(|word| check.name.contains(word)))
-        .collect();
+    let chosen: Vec<&Check> = CHECKS.iter().filter(|check| only.is_none_or(|word| check.name.contains(word))).collect();
     if chosen.is_empty() {
         bail!("no check has that word in its name");
     }

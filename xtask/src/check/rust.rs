@@ -18,21 +18,9 @@ pub(super) fn linted(ctx: &Ctx) -> Result<String> {
     // Everything as the tests see it, then what is released as it is released: without
     // the test feature, and for the browser's own target.
     let deny = ["--", "-D", "warnings"];
-    output(
-        ctx.cargo("clippy")
-            .args(["--workspace", "--all-targets"])
-            .args(deny),
-    )?;
-    output(
-        ctx.cargo("clippy")
-            .args(["-p", "strongroom", "--no-default-features"])
-            .args(deny),
-    )?;
-    output(
-        ctx.cargo("clippy")
-            .args(["-p", "strongroom-node", "-p", "strongroom-c"])
-            .args(deny),
-    )?;
+    output(ctx.cargo("clippy").args(["--workspace", "--all-targets"]).args(deny))?;
+    output(ctx.cargo("clippy").args(["-p", "strongroom", "--no-default-features"]).args(deny))?;
+    output(ctx.cargo("clippy").args(["-p", "strongroom-node", "-p", "strongroom-c"]).args(deny))?;
     for package in ["strongroom-wasm", "strongroom-wasm-reports"] {
         // One at a time: together, the one would turn on the other's std.
         let target = ["-p", package, "--target", "wasm32-unknown-unknown"];
@@ -49,13 +37,7 @@ pub(super) fn documented(ctx: &Ctx) -> Result<String> {
 }
 
 pub(super) fn bare_metal(ctx: &Ctx) -> Result<String> {
-    let args = [
-        "-p",
-        "strongroom",
-        "--no-default-features",
-        "--target",
-        BARE_METAL,
-    ];
+    let args = ["-p", "strongroom", "--no-default-features", "--target", BARE_METAL];
     output(ctx.cargo("build").args(args))?;
     Ok(BARE_METAL.to_owned())
 }

@@ -34,10 +34,7 @@ pub(super) fn check(ctx: &Ctx) -> Result<String> {
     for dir in PACKAGES {
         let dir = ctx.path(dir);
         if dir.join("binding.gyp").exists() {
-            faults.push(format!(
-                "binding.gyp in {}: npm would run it",
-                dir.display()
-            ));
+            faults.push(format!("binding.gyp in {}: npm would run it", dir.display()));
         }
         faults.extend(own(&json(&dir.join("package.json"))?));
     }
@@ -53,18 +50,14 @@ pub(super) fn check(ctx: &Ctx) -> Result<String> {
     if count == 0 {
         bail!("no lock file was found");
     }
-    Ok(format!(
-        "{count} lock files, {} development tools with a script that is never run",
-        used.len()
-    ))
+    Ok(format!("{count} lock files, {} development tools with a script that is never run", used.len()))
 }
 
 /// The packages of a lock file that have an install script, and whether each is needed
 /// by what the folder's own package ships.
 fn scripted(lock: &Value) -> Vec<(String, bool)> {
     let packages = lock.get("packages").and_then(Value::as_object);
-    let truth =
-        |package: &Value, member: &str| package.get(member).and_then(Value::as_bool) == Some(true);
+    let truth = |package: &Value, member: &str| package.get(member).and_then(Value::as_bool) == Some(true);
     packages
         .into_iter()
         .flatten()
@@ -78,10 +71,7 @@ fn scripted(lock: &Value) -> Vec<(String, bool)> {
 
 /// The scripts of our own that npm would run at an installation.
 fn own(package: &Value) -> Vec<String> {
-    let name = package
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or("a package without a name");
+    let name = package.get("name").and_then(Value::as_str).unwrap_or("a package without a name");
     let scripts = package.get("scripts").and_then(Value::as_object);
     scripts
         .into_iter()
@@ -92,8 +82,7 @@ fn own(package: &Value) -> Vec<String> {
 }
 
 fn json(path: &Path) -> Result<Value> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
 }
 
@@ -102,14 +91,7 @@ const ALLOWED: &str = "xtask/install-scripts.json";
 /// Folders of the packages that ship.
 const PACKAGES: [&str; 2] = ["bindings-node", "bindings-wasm"];
 
-const RUN_BY_NPM: [&str; 6] = [
-    "preinstall",
-    "install",
-    "postinstall",
-    "prepublish",
-    "preprepare",
-    "prepare",
-];
+const RUN_BY_NPM: [&str; 6] = ["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare"];
 
 #[cfg(test)]
 mod tests {
@@ -127,13 +109,7 @@ mod tests {
         }});
         let mut found = scripted(&lock);
         found.sort();
-        assert_eq!(
-            found,
-            [
-                ("@x/keytar".to_owned(), true),
-                ("esbuild".to_owned(), false)
-            ]
-        );
+        assert_eq!(found, [("@x/keytar".to_owned(), true), ("esbuild".to_owned(), false)]);
     }
 
     #[test]

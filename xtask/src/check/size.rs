@@ -6,15 +6,9 @@ use serde_json::Value;
 use crate::util::{Ctx, output};
 
 pub(super) fn check(ctx: &Ctx) -> Result<String> {
-    let sizes = output(
-        ctx.cmd("node")
-            .args(["bindings-wasm/scripts/size.mjs", "--json"]),
-    )?;
+    let sizes = output(ctx.cmd("node").args(["bindings-wasm/scripts/size.mjs", "--json"]))?;
     let sizes: Value = serde_json::from_str(&sizes).context("the sizes are not JSON")?;
-    let total = sizes
-        .get("total")
-        .and_then(Value::as_u64)
-        .context("the sizes have no total")?;
+    let total = sizes.get("total").and_then(Value::as_u64).context("the sizes have no total")?;
     judge(total)
 }
 

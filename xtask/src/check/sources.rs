@@ -11,19 +11,10 @@ pub(super) fn go(ctx: &Ctx) -> Result<String> {
     for module in &modules {
         let unformatted = output(ctx.cmd("gofmt").args(["-l", "."]).current_dir(module))?;
         if !unformatted.is_empty() {
-            bail!(
-                "not formatted in {}: {}",
-                module.display(),
-                unformatted.replace('\n', " ")
-            );
+            bail!("not formatted in {}: {}", module.display(), unformatted.replace('\n', " "));
         }
         let args = ["vet", "-mod=readonly", "./..."];
-        output(
-            ctx.cmd("go")
-                .args(args)
-                .env("GOFLAGS", "")
-                .current_dir(module),
-        )?;
+        output(ctx.cmd("go").args(args).env("GOFLAGS", "").current_dir(module))?;
     }
     Ok(format!("{} modules", modules.len()))
 }
@@ -34,11 +25,7 @@ pub(super) fn typescript(ctx: &Ctx) -> Result<String> {
         // A folder whose compiler is its own keeps to that version.
         let own = project.join("node_modules/.bin/tsc");
         let tsc = if own.exists() { own } else { ctx.tool("tsc") };
-        output(
-            ctx.cmd(tsc)
-                .args(["--noEmit", "-p", "."])
-                .current_dir(project),
-        )?;
+        output(ctx.cmd(tsc).args(["--noEmit", "-p", "."]).current_dir(project))?;
     }
     Ok(format!("{} projects", projects.len()))
 }
@@ -47,11 +34,7 @@ fn folders_with(ctx: &Ctx, name: &str) -> Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for path in files_below(&ctx.root)? {
         if path.file_name().is_some_and(|file| file == name) {
-            folders.push(
-                path.parent()
-                    .context("a file lies in no folder")?
-                    .to_path_buf(),
-            );
+            folders.push(path.parent().context("a file lies in no folder")?.to_path_buf());
         }
     }
     if folders.is_empty() {

@@ -17,10 +17,7 @@ pub(crate) fn browser(ctx: &Ctx) -> Result<()> {
     if let Some(named) = env::var_os("CHROME") {
         let named = PathBuf::from(named);
         if !named.is_file() {
-            bail!(
-                "CHROME names {}, which is no file: correct or unset it",
-                named.display()
-            );
+            bail!("CHROME names {}, which is no file: correct or unset it", named.display());
         }
         ctx.set_browser(named);
         return Ok(());
@@ -40,9 +37,7 @@ pub(crate) fn browser(ctx: &Ctx) -> Result<()> {
 
 fn find(names: &[&str], places: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
     let places: Vec<PathBuf> = places.collect();
-    let paths = names
-        .iter()
-        .flat_map(|name| places.iter().map(move |dir| dir.join(name)));
+    let paths = names.iter().flat_map(|name| places.iter().map(move |dir| dir.join(name)));
     paths.into_iter().find(|path| path.is_file())
 }
 
@@ -56,18 +51,12 @@ fn install(ctx: &Ctx) -> Result<()> {
     }
     say("installing Debian's chromium (apt-get)");
     let apt = |args: &[&str]| {
-        let mut command = if root {
-            ctx.cmd("apt-get")
-        } else {
-            ctx.cmd("sudo")
-        };
+        let mut command = if root { ctx.cmd("apt-get") } else { ctx.cmd("sudo") };
         if !root {
             command.args(["-n", "apt-get"]);
         }
         // Another installation on the same machine is waited for.
-        command
-            .args(["-qq", "-o", "DPkg::Lock::Timeout=300"])
-            .args(args);
+        command.args(["-qq", "-o", "DPkg::Lock::Timeout=300"]).args(args);
         command.env("DEBIAN_FRONTEND", "noninteractive");
         retry("apt-get", || output(&mut command).map(drop))
     };
@@ -75,22 +64,11 @@ fn install(ctx: &Ctx) -> Result<()> {
     apt(&["install", "-y", "--no-install-recommends", "chromium"])?;
     if !Path::new("/usr/bin/chromium").is_file() {
         // Installed once, and taken away by hand since.
-        apt(&[
-            "install",
-            "-y",
-            "--reinstall",
-            "--no-install-recommends",
-            "chromium",
-        ])?;
+        apt(&["install", "-y", "--reinstall", "--no-install-recommends", "chromium"])?;
     }
     Ok(())
 }
 
-const NAMES: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 const REMEDY: &str = "no browser was found: install Chromium, or name one in the variable CHROME";

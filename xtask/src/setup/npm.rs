@@ -17,10 +17,7 @@ use crate::util::{Ctx, files_below, once, retry, run, say};
 /// If npm fails three times.
 pub(crate) fn packages(ctx: &Ctx) -> Result<()> {
     for lock in files_below(&ctx.root)? {
-        if lock
-            .file_name()
-            .is_some_and(|name| name == "package-lock.json")
-        {
+        if lock.file_name().is_some_and(|name| name == "package-lock.json") {
             let dir = lock.parent().context("a lock file lies in no folder")?;
             folder(ctx, dir)?;
         }
@@ -33,22 +30,12 @@ fn folder(ctx: &Ctx, dir: &Path) -> Result<()> {
     let mut key = DefaultHasher::new();
     for file in ["package.json", "package-lock.json"] {
         let path = dir.join(file);
-        fs::read(&path)
-            .with_context(|| format!("can't read {}", path.display()))?
-            .hash(&mut key);
+        fs::read(&path).with_context(|| format!("can't read {}", path.display()))?.hash(&mut key);
     }
     let key = format!("{:016x}", key.finish());
     once(ctx, &dir.join("node_modules"), &key, || {
-        say(format_args!(
-            "installing npm packages in {name} (no scripts)"
-        ));
-        let args = [
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-        ];
+        say(format_args!("installing npm packages in {name} (no scripts)"));
+        let args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
         retry("npm", || run(ctx.cmd("npm").args(args).current_dir(dir)))
     })
 }

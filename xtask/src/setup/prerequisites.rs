@@ -32,24 +32,9 @@ const ALL: &[Prerequisite] = &[
         least: &[],
         remedy: "install one (`apt-get install build-essential`)",
     },
-    Prerequisite {
-        name: "Node",
-        command: &["node", "--version"],
-        least: &[20],
-        remedy: "install Node 20 or later",
-    },
-    Prerequisite {
-        name: "npm",
-        command: &["npm", "--version"],
-        least: &[9],
-        remedy: "install npm 9 or later",
-    },
-    Prerequisite {
-        name: "Go",
-        command: &["go", "version"],
-        least: &[1, 26],
-        remedy: "install Go 1.26 or later",
-    },
+    Prerequisite { name: "Node", command: &["node", "--version"], least: &[20], remedy: "install Node 20 or later" },
+    Prerequisite { name: "npm", command: &["npm", "--version"], least: &[9], remedy: "install npm 9 or later" },
+    Prerequisite { name: "Go", command: &["go", "version"], least: &[1, 26], remedy: "install Go 1.26 or later" },
     Prerequisite {
         name: "Python",
         command: &["python3", "--version"],
@@ -79,11 +64,7 @@ pub(crate) fn check(ctx: &Ctx) -> Result<()> {
             faults.push(fault);
         }
     }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        bail!("{}", faults.join("\n"))
-    }
+    if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("\n")) }
 }
 
 fn fault(tool: &Prerequisite, answer: Option<&str>) -> Option<String> {
@@ -93,57 +74,35 @@ fn fault(tool: &Prerequisite, answer: Option<&str>) -> Option<String> {
     let found = version(answer);
     (found.as_slice() < tool.least).then(|| {
         let least: Vec<String> = tool.least.iter().map(u32::to_string).collect();
-        format!(
-            "{} is older than {}: {}",
-            tool.name,
-            least.join("."),
-            tool.remedy
-        )
+        format!("{} is older than {}: {}", tool.name, least.join("."), tool.remedy)
     })
 }
 
 /// The first dotted number in what a tool says about itself.
 fn version(answer: &str) -> Vec<u32> {
-    let from = answer
-        .find(|c: char| c.is_ascii_digit())
-        .unwrap_or(answer.len());
+    let from = answer.find(|c: char| c.is_ascii_digit()).unwrap_or(answer.len());
     let digits = answer.get(from..).unwrap_or_default();
-    let to = digits
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(digits.len());
+    let to = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
     let digits = digits.get(..to).unwrap_or_default();
-    digits
-        .split('.')
-        .filter_map(|part| part.parse().ok())
-        .collect()
+    digits.split('.').filter_map(|part| part.parse().ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const GO: Prerequisite = Prerequisite {
-        name: "Go",
-        command: &["go"],
-        least: &[1, 26],
-        remedy: "install Go 1.26 or later",
-    };
+    const GO: Prerequisite =
+        Prerequisite { name: "Go", command: &["go"], least: &[1, 26], remedy: "install Go 1.26 or later" };
 
     #[test]
     fn a_missing_tool_is_named_with_its_remedy() {
-        assert_eq!(
-            fault(&GO, None).as_deref(),
-            Some("Go is missing: install Go 1.26 or later")
-        );
+        assert_eq!(fault(&GO, None).as_deref(), Some("Go is missing: install Go 1.26 or later"));
     }
 
     #[test]
     fn an_old_tool_is_named_with_the_least_version() {
         let answer = fault(&GO, Some("go version go1.19.8 linux/amd64"));
-        assert_eq!(
-            answer.as_deref(),
-            Some("Go is older than 1.26: install Go 1.26 or later")
-        );
+        assert_eq!(answer.as_deref(), Some("Go is older than 1.26: install Go 1.26 or later"));
     }
 
     #[test]

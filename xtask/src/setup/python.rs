@@ -13,28 +13,12 @@ use crate::util::{Ctx, once, retry, run, say};
 /// If Python or pip fails.
 pub(crate) fn environment(ctx: &Ctx) -> Result<()> {
     let list = ctx.path("xtask/requirements.txt");
-    let pins =
-        fs::read_to_string(&list).with_context(|| format!("can't read {}", list.display()))?;
+    let pins = fs::read_to_string(&list).with_context(|| format!("can't read {}", list.display()))?;
     once(ctx, &ctx.venv("python"), &pins, || {
-        say(
-            "installing a Python environment in target/venv: moto, boto3, cryptography_vectors (pip)",
-        );
-        run(ctx
-            .cmd("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(ctx.target.join("venv")))?;
-        let args = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--require-hashes",
-            "--only-binary",
-            ":all:",
-        ];
+        say("installing a Python environment in target/venv: moto, boto3, cryptography_vectors (pip)");
+        run(ctx.cmd("python3").args(["-m", "venv", "--clear"]).arg(ctx.target.join("venv")))?;
+        let args = ["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"];
         let ours = ["--disable-pip-version-check", "--no-input", "-r"];
-        retry("pip", || {
-            run(ctx.cmd(ctx.venv("python")).args(args).args(ours).arg(&list))
-        })
+        retry("pip", || run(ctx.cmd(ctx.venv("python")).args(args).args(ours).arg(&list)))
     })
 }

@@ -19,9 +19,7 @@ pub(crate) fn targets(ctx: &Ctx) -> Result<()> {
     for target in TARGETS {
         if !installed.lines().any(|line| line == target) {
             say(format_args!("installing the Rust target {target} (rustup)"));
-            retry("rustup", || {
-                run(ctx.cmd("rustup").args(["target", "add", target]))
-            })?;
+            retry("rustup", || run(ctx.cmd("rustup").args(["target", "add", target])))?;
         }
     }
     Ok(())
