@@ -12,14 +12,7 @@ func AssertFipsEndpoint(endpoint, region string) error {
 // Inspect reads an envelope's header without any key. It returns the errors of a
 // reader: ErrNotAnEnvelope, ErrUnsupportedVersion, ErrUnsupportedSuite,
 // ErrMalformed, ErrTruncated.
-func Inspect(envelope []byte) (UntrustedHeader, error) {
-	text, err := rawInspect(envelope)
-	if err != nil {
-		return UntrustedHeader{}, err
-	}
-	var header UntrustedHeader
-	return header, decode(text, &header)
-}
+func Inspect(envelope []byte) (UntrustedHeader, error) { return rawInspect(envelope) }
 
 // ToText gives an envelope's printable form. It returns the errors of Inspect.
 func ToText(envelope []byte) (string, error) { return rawToText(envelope) }

@@ -11,7 +11,7 @@ func rawVaultNew(string) (handle, error)         { return nil, ErrNoCgo }
 func rawVaultFree(handle)                        {}
 func rawVersion() string                         { return "" }
 func rawAssertFipsEndpoint(string, string) error { return ErrNoCgo }
-func rawInspect([]byte) ([]byte, error)          { return nil, ErrNoCgo }
+func rawInspect([]byte) (UntrustedHeader, error) { return UntrustedHeader{}, ErrNoCgo }
 func rawToText([]byte) (string, error)           { return "", ErrNoCgo }
 func rawFromText(string) ([]byte, error)         { return nil, ErrNoCgo }
 func rawKmsContext(string) ([]byte, error)       { return nil, ErrNoCgo }

@@ -126,12 +126,12 @@ func (r *DekRef) UnmarshalText(text []byte) error {
 // UntrustedHeader is what an envelope says about itself. Nothing vouches for it
 // until the envelope has been opened.
 type UntrustedHeader struct {
-	Version uint8  `json:"version"`
-	Suite   uint8  `json:"suite"`
-	Padded  bool   `json:"padded"`
-	DekRef  DekRef `json:"dekRef"`
+	Version uint8
+	Suite   uint8
+	Padded  bool
+	DekRef  DekRef
 	// CtLen is the length of the ciphertext without its tag.
-	CtLen uint32 `json:"ctLen"`
+	CtLen uint32
 }
 
 // DekStatus describes one DEK that a vault holds.
