@@ -1,3 +1,40 @@
-//! Being built.
+//! The `strongroom` command: a development KMS on loopback, and a look at envelopes.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod inspect;
+mod kms;
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Kms { command: KmsCommand::Serve(options) } => kms::serve(&options),
+        Command::Inspect(options) => inspect::run(&options),
+    }
+}
+
+/// Seals single fields of a multi-tenant product: tools for developers and operators.
+#[derive(Parser)]
+#[command(name = "strongroom", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The local development KMS
+    Kms {
+        #[command(subcommand)]
+        command: KmsCommand,
+    },
+    /// Print what an envelope's header says; needs no key and proves nothing
+    Inspect(inspect::Options),
+}
+
+#[derive(Subcommand)]
+enum KmsCommand {
+    /// Serve a strict development KMS on loopback; NOT for production
+    Serve(kms::Options),
+}
