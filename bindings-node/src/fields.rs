@@ -4,11 +4,11 @@ use napi_derive::napi;
 use strongroom::{Binding, Error, ResealOptions, Scope, SealOptions};
 
 use crate::handles::find;
-use crate::values::{Answer, Bytes, Copied, Flag, Numbers, Output, Revision, Text, Whole, guard};
+use crate::values::{Bytes, Copied, Flag, Numbers, Output, Result, Revision, Text, Whole, guard};
 
 /// The dek_refs, 32 bytes each, of those envelopes that can't be opened yet.
 #[napi(catch_unwind)]
-pub fn missing(vault: Whole, envelopes: Bytes, lengths: Numbers) -> Answer<Copied> {
+pub(crate) fn missing(vault: Whole, envelopes: Bytes, lengths: Numbers) -> Result<Copied> {
     guard(|| {
         let mut rest = envelopes.read()?;
         let mut parts = Vec::new();
@@ -26,7 +26,7 @@ pub fn missing(vault: Whole, envelopes: Bytes, lengths: Numbers) -> Answer<Copie
 /// Seals one value into `out`; gives the envelope's length.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "a small seal costs less than an object")]
-pub fn seal(
+pub(crate) fn seal(
     vault: Whole,
     org: Text,
     table: Text,
@@ -37,7 +37,7 @@ pub fn seal(
     scope: Whole,
     padded: Flag,
     mut out: Output,
-) -> Answer<u32> {
+) -> Result<u32> {
     guard(|| {
         let binding = binding([&org, &table, &record, &field], revision)?;
         let options = SealOptions { scope: scope_of(scope)?, padded: padded.get()? };
@@ -49,7 +49,7 @@ pub fn seal(
 /// Opens one envelope into `out`; gives the plaintext's length.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "a small open costs less than an object")]
-pub fn open(
+pub(crate) fn open(
     vault: Whole,
     org: Text,
     table: Text,
@@ -58,7 +58,7 @@ pub fn open(
     revision: Revision,
     envelope: Bytes,
     mut out: Output,
-) -> Answer<u32> {
+) -> Result<u32> {
     guard(|| {
         let binding = binding([&org, &table, &record, &field], revision)?;
         let out = out.beside(&[&envelope])?;
@@ -68,7 +68,7 @@ pub fn open(
 
 /// Seals a batch: a frame in, a frame out.
 #[napi(catch_unwind)]
-pub fn seal_frame(vault: Whole, frame: Bytes, mut out: Output) -> Answer<u32> {
+pub(crate) fn seal_frame(vault: Whole, frame: Bytes, mut out: Output) -> Result<u32> {
     guard(|| {
         let out = out.beside(&[&frame])?;
         length(find(vault.handle())?.seal_frame(frame.read()?, out)?)
@@ -77,7 +77,7 @@ pub fn seal_frame(vault: Whole, frame: Bytes, mut out: Output) -> Answer<u32> {
 
 /// Opens a batch: a frame in, a frame out.
 #[napi(catch_unwind)]
-pub fn open_frame(vault: Whole, frame: Bytes, mut out: Output) -> Answer<u32> {
+pub(crate) fn open_frame(vault: Whole, frame: Bytes, mut out: Output) -> Result<u32> {
     guard(|| {
         let out = out.beside(&[&frame])?;
         length(find(vault.handle())?.open_frame(frame.read()?, out)?)
@@ -87,7 +87,7 @@ pub fn open_frame(vault: Whole, frame: Bytes, mut out: Output) -> Answer<u32> {
 /// Opens, and seals under the active DEK; -1 for an option keeps what the envelope has.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "like `open`")]
-pub fn reseal(
+pub(crate) fn reseal(
     vault: Whole,
     org: Text,
     table: Text,
@@ -97,7 +97,7 @@ pub fn reseal(
     envelope: Bytes,
     scope: Whole,
     padded: Whole,
-) -> Answer<Copied> {
+) -> Result<Copied> {
     guard(|| {
         let binding = binding([&org, &table, &record, &field], revision)?;
         let scope = if scope.get() == Ok(-1_i32) { None } else { Some(scope_of(scope)?) };
@@ -115,7 +115,7 @@ pub fn reseal(
 /// Opens at one binding and seals at another.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "like `open`, with two bindings")]
-pub fn rebind(
+pub(crate) fn rebind(
     vault: Whole,
     from_org: Text,
     from_table: Text,
@@ -128,7 +128,7 @@ pub fn rebind(
     to_field: Text,
     to_revision: Revision,
     envelope: Bytes,
-) -> Answer<Copied> {
+) -> Result<Copied> {
     guard(|| {
         let from = binding([&from_org, &from_table, &from_record, &from_field], from_revision)?;
         let to = binding([&to_org, &to_table, &to_record, &to_field], to_revision)?;

@@ -57,5 +57,4 @@ struct Handles {
     vaults: HashMap<u32, (Owner, Arc<Vault>)>,
 }
 
-static HANDLES: LazyLock<RwLock<Handles>> =
-    LazyLock::new(|| RwLock::new(Handles { next: 1, vaults: HashMap::new() }));
+static HANDLES: LazyLock<RwLock<Handles>> = LazyLock::new(|| RwLock::new(Handles { next: 1, vaults: HashMap::new() }));

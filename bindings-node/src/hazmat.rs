@@ -8,29 +8,29 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use napi::Env;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
-use strongroom::hazmat::{self, Identity, TestPlatform};
-use strongroom::{Error, Vault, VaultOptions, WrapRow};
+use strongroom::hazmat::{self, TestPlatform};
+use strongroom::{Error, Identity, Vault, VaultOptions, WrapRow};
 
 use crate::fields::binding;
 use crate::handles::{self, Owner};
-use crate::values::{Answer, Bytes, Copied, Flag, Revision, Text, Whole, guard};
+use crate::values::{Bytes, Copied, Flag, Result, Revision, Text, Whole, guard};
 
 /// The dek_ref of a bare DEK.
 #[napi(catch_unwind)]
-pub fn hz_dek_ref(key: Bytes, identity: Text) -> Answer<Copied> {
-    guard(|| Ok(Copied(hazmat::dek_ref(key.read()?, &identity_of(&identity)?)?.to_vec())))
+pub(crate) fn hz_dek_ref(key: Bytes, identity: Text) -> Result<Copied> {
+    guard(|| Ok(Copied(hazmat::dek_ref(key.read()?, &identity_of(&identity)?)?.as_bytes().to_vec())))
 }
 
 /// The AAD of a header and a binding.
 #[napi(catch_unwind)]
-pub fn hz_binding_aad(
+pub(crate) fn hz_binding_aad(
     header: Bytes,
     org: Text,
     table: Text,
     record: Text,
     field: Text,
     revision: Revision,
-) -> Answer<Copied> {
+) -> Result<Copied> {
     guard(|| {
         let binding = binding([&org, &table, &record, &field], revision)?;
         Ok(Copied(hazmat::binding_aad(header.read()?, &binding)?))
@@ -40,7 +40,7 @@ pub fn hz_binding_aad(
 /// Seals under a bare DEK.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "as the vault's own")]
-pub fn hz_seal(
+pub(crate) fn hz_seal(
     key: Bytes,
     identity: Text,
     org: Text,
@@ -51,7 +51,7 @@ pub fn hz_seal(
     plaintext: Bytes,
     padded: Flag,
     iv: Option<Bytes>,
-) -> Answer<Copied> {
+) -> Result<Copied> {
     guard(|| {
         let binding = binding([&org, &table, &record, &field], revision)?;
         let (identity, iv) = (identity_of(&identity)?, optional(iv.as_ref())?);
@@ -63,7 +63,7 @@ pub fn hz_seal(
 /// Opens with a bare DEK.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "as the vault's own")]
-pub fn hz_open(
+pub(crate) fn hz_open(
     key: Bytes,
     identity: Text,
     org: Text,
@@ -72,7 +72,7 @@ pub fn hz_open(
     field: Text,
     revision: Revision,
     envelope: Bytes,
-) -> Answer<Copied> {
+) -> Result<Copied> {
     guard(|| {
         let binding = binding([&org, &table, &record, &field], revision)?;
         let plaintext = hazmat::open(key.read()?, &identity_of(&identity)?, &binding, envelope.read()?)?;
@@ -83,7 +83,7 @@ pub fn hz_open(
 /// Seals the empty plaintext `count` times.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "as the vault's own")]
-pub fn hz_seal_many(
+pub(crate) fn hz_seal_many(
     key: Bytes,
     identity: Text,
     org: Text,
@@ -92,7 +92,7 @@ pub fn hz_seal_many(
     field: Text,
     revision: Revision,
     count: Whole,
-) -> Answer<Vec<Copied>> {
+) -> Result<Vec<Copied>> {
     guard(|| {
         let binding = binding([&org, &table, &record, &field], revision)?;
         let identity = identity_of(&identity)?;
@@ -104,7 +104,7 @@ pub fn hz_seal_many(
 /// Opens with one bare DEK and seals with another.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "as the vault's own")]
-pub fn hz_reseal(
+pub(crate) fn hz_reseal(
     from_key: Bytes,
     from_identity: Text,
     to_key: Bytes,
@@ -115,19 +115,19 @@ pub fn hz_reseal(
     field: Text,
     revision: Revision,
     envelope: Bytes,
-) -> Answer<Copied> {
+) -> Result<Copied> {
     guard(|| {
         let binding = binding([&org, &table, &record, &field], revision)?;
         let (from, to) = (identity_of(&from_identity)?, identity_of(&to_identity)?);
-        let (from_key, to_key) = (from_key.read()?, to_key.read()?);
-        Ok(Copied(hazmat::reseal(from_key, &from, to_key, &to, &binding, envelope.read()?)?))
+        let (from, to) = ((from_key.read()?, &from), (to_key.read()?, &to));
+        Ok(Copied(hazmat::reseal(from, to, &binding, envelope.read()?)?))
     })
 }
 
 /// Wraps a bare DEK under another.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "as the core's")]
-pub fn hz_wrap_local(
+pub(crate) fn hz_wrap_local(
     kek: Bytes,
     kek_identity: Text,
     key: Bytes,
@@ -136,14 +136,12 @@ pub fn hz_wrap_local(
     reader: Text,
     created: Whole,
     iv: Option<Bytes>,
-) -> Answer<String> {
+) -> Result<String> {
     guard(|| {
         let (kek_identity, identity) = (identity_of(&kek_identity)?, identity_of(&identity)?);
         let row = hazmat::wrap_local(
-            kek.read()?,
-            &kek_identity,
-            key.read()?,
-            &identity,
+            (kek.read()?, &kek_identity),
+            (key.read()?, &identity),
             purpose.as_str()?,
             reader.as_str()?,
             created.get()?,
@@ -156,7 +154,7 @@ pub fn hz_wrap_local(
 /// Unwraps a row with a bare DEK, and opens a probe with what it finds.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "as the core's")]
-pub fn hz_unwrap_local(
+pub(crate) fn hz_unwrap_local(
     kek: Bytes,
     kek_identity: Text,
     row: Text,
@@ -166,24 +164,24 @@ pub fn hz_unwrap_local(
     field: Text,
     revision: Revision,
     envelope: Bytes,
-) -> Answer<Copied> {
+) -> Result<Copied> {
     guard(|| {
         let binding = binding([&org, &table, &record, &field], revision)?;
         let row = WrapRow::from_json(row.as_str()?.as_bytes())?;
         let kek_identity = identity_of(&kek_identity)?;
-        let plaintext =
-            hazmat::unwrap_local(kek.read()?, &kek_identity, &row, &binding, envelope.read()?)?;
+        let kek = (kek.read()?, &kek_identity);
+        let plaintext = hazmat::unwrap_local(kek, &row, &binding, envelope.read()?)?;
         Ok(Copied(plaintext.to_vec()))
     })
 }
 
 /// Makes a vault with clocks that stand still until they are set.
 #[napi(catch_unwind)]
-pub fn hz_vault_new(env: &Env, options: Text, wall: Revision, mono: Revision) -> Answer<u32> {
+pub(crate) fn hz_vault_new(env: &Env, options: Text, wall: Revision, mono: Revision) -> Result<u32> {
     guard(|| {
         let platform = TestPlatform::new(seconds(wall)?, seconds(mono)?);
         let options = VaultOptions::from_json(options.as_str()?.as_bytes())?;
-        let vault = Vault::with_platform(options, Box::new(platform.clone()))?;
+        let vault = Vault::with_platform(&options, Box::new(platform.clone()))?;
         let handle = handles::keep(Owner::of(env), vault)?;
         CLOCKS.lock().unwrap_or_else(PoisonError::into_inner).insert(handle, platform);
         Ok(handle)
@@ -192,7 +190,7 @@ pub fn hz_vault_new(env: &Env, options: Text, wall: Revision, mono: Revision) ->
 
 /// Sets a vault's clocks.
 #[napi(catch_unwind)]
-pub fn hz_set_clock(vault: Whole, wall: Revision, mono: Revision) -> Answer<()> {
+pub(crate) fn hz_set_clock(vault: Whole, wall: Revision, mono: Revision) -> Result<()> {
     guard(|| {
         let clocks = CLOCKS.lock().unwrap_or_else(PoisonError::into_inner);
         let platform = vault.handle().and_then(|handle| clocks.get(&handle)).ok_or(Error::BadInput)?;
@@ -203,7 +201,7 @@ pub fn hz_set_clock(vault: Whole, wall: Revision, mono: Revision) -> Answer<()> 
 
 /// Makes every vault's generator fail, or work again.
 #[napi(catch_unwind)]
-pub fn hz_rng(ok: Flag) -> Answer<()> {
+pub(crate) fn hz_rng(ok: Flag) -> Result<()> {
     guard(|| {
         hazmat::set_rng_ok(ok.get()?);
         Ok(())
@@ -212,13 +210,13 @@ pub fn hz_rng(ok: Flag) -> Answer<()> {
 
 /// The core's cipher alone: ciphertext and tag.
 #[napi(catch_unwind)]
-pub fn hz_gcm_seal(key: Bytes, iv: Bytes, aad: Bytes, data: Bytes) -> Answer<Copied> {
+pub(crate) fn hz_gcm_seal(key: Bytes, iv: Bytes, aad: Bytes, data: Bytes) -> Result<Copied> {
     guard(|| Ok(Copied(hazmat::gcm_seal(key.read()?, iv.read()?, aad.read()?, data.read()?)?)))
 }
 
 /// The core's cipher alone: plaintext of ciphertext and tag.
 #[napi(catch_unwind)]
-pub fn hz_gcm_open(key: Bytes, iv: Bytes, aad: Bytes, data: Bytes) -> Answer<Copied> {
+pub(crate) fn hz_gcm_open(key: Bytes, iv: Bytes, aad: Bytes, data: Bytes) -> Result<Copied> {
     guard(|| {
         let plaintext = hazmat::gcm_open(key.read()?, iv.read()?, aad.read()?, data.read()?)?;
         Ok(Copied(plaintext.to_vec()))
@@ -228,14 +226,14 @@ pub fn hz_gcm_open(key: Bytes, iv: Bytes, aad: Bytes, data: Bytes) -> Answer<Cop
 /// Panics: shows that a panic is caught.
 #[napi(catch_unwind)]
 #[allow(clippy::panic, reason = "what it is for")]
-pub fn hz_panic() -> Answer<()> {
+pub(crate) fn hz_panic() -> Result<()> {
     guard(|| panic!("asked for by a test"))
 }
 
 /// Returns an external buffer, as no other function does: shows that the test which
 /// counts them can count.
 #[napi(catch_unwind)]
-pub fn hz_external_buffer() -> Buffer {
+pub(crate) fn hz_external_buffer() -> Buffer {
     vec![1, 2, 3].into()
 }
 

@@ -11,7 +11,7 @@ use crate::{cpu, handles};
 /// A vault belongs to the environment that made it: when that ends, closed or not, its
 /// vaults are dropped and wiped.
 #[napi(module_exports)]
-pub fn module_loaded(_exports: Object, env: Env) -> napi::Result<()> {
+pub(crate) fn module_loaded(_exports: Object, env: Env) -> napi::Result<()> {
     cpu::check().map_err(napi::Error::from_reason)?;
     let owner = handles::Owner::of(&env);
     env.add_env_cleanup_hook(owner, handles::close_all)?;

@@ -14,14 +14,15 @@ use strongroom::Error;
 pub(crate) use bytes::{Bytes, Copied, Numbers, Output, Secret};
 pub(crate) use scalars::{Flag, Revision, Text, Whole};
 
-/// What a function of this crate gives back to JavaScript.
-pub(crate) type Answer<T> = Result<T, napi::Error<&'static str>>;
+/// What a function of this crate gives back to JavaScript. The attribute macro knows a result by
+/// this name alone.
+pub(crate) type Result<T, E = napi::Error<&'static str>> = core::result::Result<T, E>;
 
 /// Runs the body of an exported function: no panic passes, and errors get their names.
 ///
 /// # Errors
 /// What `body` says, and [`Error::Internal`] for a panic.
-pub(crate) fn guard<T>(body: impl FnOnce() -> Result<T, Error>) -> Answer<T> {
+pub(crate) fn guard<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T> {
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or(Err(Error::Internal));
     outcome.map_err(|error| napi::Error::new(error.name(), error.text()))
 }

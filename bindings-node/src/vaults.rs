@@ -5,20 +5,20 @@ use napi_derive::napi;
 use strongroom::{ActiveRow, Error, KmsReply, Vault, VaultOptions, WrapRow};
 
 use crate::handles::{self, Owner, find};
-use crate::values::{Answer, Bytes, Copied, Flag, Output, Secret, Text, Whole, guard};
+use crate::values::{Bytes, Copied, Flag, Output, Result, Secret, Text, Whole, guard};
 
 /// Makes a vault; the options are JSON.
 #[napi(catch_unwind)]
-pub fn vault_new(env: &Env, options: Text) -> Answer<u32> {
+pub(crate) fn vault_new(env: &Env, options: Text) -> Result<u32> {
     guard(|| {
         let options = VaultOptions::from_json(options.as_str()?.as_bytes())?;
-        handles::keep(Owner::of(env), Vault::new(options)?)
+        handles::keep(Owner::of(env), Vault::new(&options)?)
     })
 }
 
 /// Closes a vault, wiping what it holds. Closing it again does nothing.
 #[napi(catch_unwind)]
-pub fn vault_close(vault: Whole) -> Answer<()> {
+pub(crate) fn vault_close(vault: Whole) -> Result<()> {
     guard(|| {
         if let Some(handle) = vault.handle() {
             handles::close(handle);
@@ -29,7 +29,7 @@ pub fn vault_close(vault: Whole) -> Answer<()> {
 
 /// The request that mints an org DEK.
 #[napi(catch_unwind)]
-pub fn mint_request(vault: Whole, org: Text, cmk: Text, version: Whole, created: Whole) -> Answer<String> {
+pub(crate) fn mint_request(vault: Whole, org: Text, cmk: Text, version: Whole, created: Whole) -> Result<String> {
     guard(|| {
         let vault = find(vault.handle())?;
         let request = vault.mint_request(org.as_str()?, cmk.as_str()?, version.get()?, created.get()?)?;
@@ -39,7 +39,7 @@ pub fn mint_request(vault: Whole, org: Text, cmk: Text, version: Whole, created:
 
 /// Takes the reply to a mint request; says what to store, as JSON `{row, active}`.
 #[napi(catch_unwind)]
-pub fn admit_minted(
+pub(crate) fn admit_minted(
     vault: Whole,
     request: Whole,
     endpoint: Text,
@@ -47,7 +47,7 @@ pub fn admit_minted(
     key_id: Option<Text>,
     mut plaintext: Option<Secret>,
     blob: Option<Bytes>,
-) -> Answer<String> {
+) -> Result<String> {
     let reply = Reply { endpoint: Some(endpoint), error, key_id, blob };
     guard(|| {
         let reply = reply.as_core(plaintext.as_mut())?;
@@ -58,7 +58,7 @@ pub fn admit_minted(
 
 /// Tells the vault which active row is in the store.
 #[napi(catch_unwind)]
-pub fn set_active(vault: Whole, active: Text) -> Answer<()> {
+pub(crate) fn set_active(vault: Whole, active: Text) -> Result<()> {
     guard(|| {
         let vault = find(vault.handle())?;
         vault.set_active(&ActiveRow::from_json(active.as_str()?.as_bytes())?)
@@ -67,7 +67,7 @@ pub fn set_active(vault: Whole, active: Text) -> Answer<()> {
 
 /// The request that unwraps a row.
 #[napi(catch_unwind)]
-pub fn unwrap_request(vault: Whole, org: Text, row: Text) -> Answer<String> {
+pub(crate) fn unwrap_request(vault: Whole, org: Text, row: Text) -> Result<String> {
     guard(|| {
         let vault = find(vault.handle())?;
         let row = WrapRow::from_json(row.as_str()?.as_bytes())?;
@@ -78,7 +78,7 @@ pub fn unwrap_request(vault: Whole, org: Text, row: Text) -> Answer<String> {
 /// Takes in the DEK of a row, by the KMS's reply or, for a local row, without one.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments, reason = "the call crosses once, flat")]
-pub fn admit(
+pub(crate) fn admit(
     vault: Whole,
     org: Text,
     row: Text,
@@ -88,7 +88,7 @@ pub fn admit(
     key_id: Option<Text>,
     mut plaintext: Option<Secret>,
     blob: Option<Bytes>,
-) -> Answer<Copied> {
+) -> Result<Copied> {
     let reply = Reply { endpoint, error, key_id, blob };
     guard(|| {
         let reply = has_reply.get()?.then(|| reply.as_core(plaintext.as_mut())).transpose()?;
@@ -100,14 +100,14 @@ pub fn admit(
 
 /// Makes a record DEK; gives its local wrap row.
 #[napi(catch_unwind)]
-pub fn generate_record_dek(
+pub(crate) fn generate_record_dek(
     vault: Whole,
     org: Text,
     table: Text,
     record: Text,
     version: Whole,
     created: Whole,
-) -> Answer<String> {
+) -> Result<String> {
     guard(|| {
         let vault = find(vault.handle())?;
         let (org, table, record) = (org.as_str()?, table.as_str()?, record.as_str()?);
@@ -117,7 +117,7 @@ pub fn generate_record_dek(
 
 /// Another local wrap row of a record DEK that is held.
 #[napi(catch_unwind)]
-pub fn wrap_local(vault: Whole, org: Text, dek_ref: Bytes, created: Whole) -> Answer<String> {
+pub(crate) fn wrap_local(vault: Whole, org: Text, dek_ref: Bytes, created: Whole) -> Result<String> {
     guard(|| {
         let vault = find(vault.handle())?;
         Ok(vault.wrap_local(org.as_str()?, dek_ref.read()?, created.get()?)?.to_json())
@@ -126,7 +126,7 @@ pub fn wrap_local(vault: Whole, org: Text, dek_ref: Bytes, created: Whole) -> An
 
 /// The request that wraps a record DEK by its owner's own CMK.
 #[napi(catch_unwind)]
-pub fn wrap_request(vault: Whole, dek_ref: Bytes, cmk: Text, created: Whole) -> Answer<String> {
+pub(crate) fn wrap_request(vault: Whole, dek_ref: Bytes, cmk: Text, created: Whole) -> Result<String> {
     guard(|| {
         let vault = find(vault.handle())?;
         Ok(vault.wrap_request(dek_ref.read()?, cmk.as_str()?, created.get()?)?.to_json())
@@ -135,13 +135,7 @@ pub fn wrap_request(vault: Whole, dek_ref: Bytes, cmk: Text, created: Whole) -> 
 
 /// The request that wraps a record DEK by a reader's CMK.
 #[napi(catch_unwind)]
-pub fn share_request(
-    vault: Whole,
-    dek_ref: Bytes,
-    reader: Text,
-    cmk: Text,
-    created: Whole,
-) -> Answer<String> {
+pub(crate) fn share_request(vault: Whole, dek_ref: Bytes, reader: Text, cmk: Text, created: Whole) -> Result<String> {
     guard(|| {
         let vault = find(vault.handle())?;
         let (reader, cmk) = (reader.as_str()?, cmk.as_str()?);
@@ -151,7 +145,7 @@ pub fn share_request(
 
 /// Moves the DEK of an `Encrypt` request into `out`, once.
 #[napi(catch_unwind)]
-pub fn take_request_plaintext(vault: Whole, request: Whole, mut out: Output) -> Answer<()> {
+pub(crate) fn take_request_plaintext(vault: Whole, request: Whole, mut out: Output) -> Result<()> {
     guard(|| {
         // Looked at first: a DEK that is taken can't be taken again.
         let out: &mut [u8; 32] = out.beside(&[])?.try_into().map_err(|_| Error::BadInput)?;
@@ -163,7 +157,7 @@ pub fn take_request_plaintext(vault: Whole, request: Whole, mut out: Output) -> 
 
 /// Takes the reply to a wrap or share request; gives the wrap row.
 #[napi(catch_unwind)]
-pub fn admit_shared(
+pub(crate) fn admit_shared(
     vault: Whole,
     request: Whole,
     endpoint: Text,
@@ -171,7 +165,7 @@ pub fn admit_shared(
     key_id: Option<Text>,
     mut plaintext: Option<Secret>,
     blob: Option<Bytes>,
-) -> Answer<String> {
+) -> Result<String> {
     let reply = Reply { endpoint: Some(endpoint), error, key_id, blob };
     guard(|| {
         let reply = reply.as_core(plaintext.as_mut())?;
@@ -181,7 +175,7 @@ pub fn admit_shared(
 
 /// The request that schedules a CMK's deletion.
 #[napi(catch_unwind)]
-pub fn shred_request(vault: Whole, org: Text, cmk: Text, days: Whole) -> Answer<String> {
+pub(crate) fn shred_request(vault: Whole, org: Text, cmk: Text, days: Whole) -> Result<String> {
     guard(|| {
         let vault = find(vault.handle())?;
         Ok(vault.shred_request(org.as_str()?, cmk.as_str()?, days.get()?)?.to_json())
@@ -190,32 +184,29 @@ pub fn shred_request(vault: Whole, org: Text, cmk: Text, days: Whole) -> Answer<
 
 /// Forgets an org's DEKs and refuses everything for it from now on.
 #[napi(catch_unwind)]
-pub fn tombstone(vault: Whole, org: Text) -> Answer<()> {
+pub(crate) fn tombstone(vault: Whole, org: Text) -> Result<()> {
     guard(|| find(vault.handle())?.tombstone(org.as_str()?))
 }
 
 /// Wipes every DEK; gives the keychain entries to delete, a JSON list of dek_refs.
 #[napi(catch_unwind)]
-pub fn sign_out(vault: Whole) -> Answer<String> {
+pub(crate) fn sign_out(vault: Whole) -> Result<String> {
     guard(|| {
-        let entries: Vec<String> = find(vault.handle())?
-            .sign_out()
-            .iter()
-            .map(|dek_ref| format!("\"{}\"", dek_ref.to_text()))
-            .collect();
+        let entries: Vec<String> =
+            find(vault.handle())?.sign_out()?.iter().map(|dek_ref| format!("\"{}\"", dek_ref.to_text())).collect();
         Ok(format!("[{}]", entries.join(",")))
     })
 }
 
 /// The DEKs held and not over, as JSON.
 #[napi(catch_unwind)]
-pub fn status(vault: Whole) -> Answer<String> {
-    guard(|| Ok(find(vault.handle())?.status_json()))
+pub(crate) fn status(vault: Whole) -> Result<String> {
+    guard(|| find(vault.handle())?.status_json())
 }
 
 /// Writes the keychain entry of a DEK into `out`; gives its length.
 #[napi(catch_unwind)]
-pub fn cache_export(vault: Whole, dek_ref: Bytes, mut out: Output) -> Answer<u32> {
+pub(crate) fn cache_export(vault: Whole, dek_ref: Bytes, mut out: Output) -> Result<u32> {
     guard(|| {
         let entry = find(vault.handle())?.cache_export(dek_ref.read()?)?;
         let out = out.beside(&[&dek_ref])?.get_mut(..entry.len()).ok_or(Error::BadInput)?;
@@ -226,7 +217,7 @@ pub fn cache_export(vault: Whole, dek_ref: Bytes, mut out: Output) -> Answer<u32
 
 /// Takes in a keychain entry, and wipes the buffer it came in.
 #[napi(catch_unwind)]
-pub fn cache_import(vault: Whole, mut entry: Secret) -> Answer<Copied> {
+pub(crate) fn cache_import(vault: Whole, mut entry: Secret) -> Result<Copied> {
     guard(|| {
         let entry = entry.beside(&[])?;
         Ok(Copied(find(vault.handle())?.cache_import(entry)?.as_bytes().to_vec()))
@@ -248,6 +239,6 @@ impl Reply {
         let endpoint = self.endpoint.as_ref().ok_or(Error::BadInput)?.as_str()?;
         let blob = self.blob.as_ref().map(Bytes::read).transpose()?;
         let (error, key_id) = (Text::optional(self.error.as_ref())?, Text::optional(self.key_id.as_ref())?);
-        Ok(KmsReply::new(endpoint, error, key_id, plaintext, blob))
+        Ok(KmsReply { endpoint, error, key_id, plaintext, ciphertext_blob: blob })
     }
 }

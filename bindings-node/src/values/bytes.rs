@@ -96,9 +96,7 @@ impl ToNapiValue for Copied {
         let length = value.0.len();
         let (mut data, mut buffer, mut array) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         // SAFETY: `data` and `buffer` are live pointers to write to.
-        napi::check_status!(unsafe {
-            sys::napi_create_arraybuffer(env, length, &mut data, &mut buffer)
-        })?;
+        napi::check_status!(unsafe { sys::napi_create_arraybuffer(env, length, &mut data, &mut buffer) })?;
         if length > 0 {
             // SAFETY: the new buffer has `length` bytes, and nobody else knows it.
             unsafe { ptr::copy_nonoverlapping(value.0.as_ptr(), data.cast(), length) };
@@ -141,9 +139,7 @@ impl View {
         let (mut start, mut buffer) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: every out-parameter is a live variable of the type that is written.
         let status = unsafe {
-            sys::napi_get_typedarray_info(
-                env, value, &mut found, &mut elements, &mut start, &mut buffer, &mut offset,
-            )
+            sys::napi_get_typedarray_info(env, value, &mut found, &mut elements, &mut start, &mut buffer, &mut offset)
         };
         if status != sys::Status::napi_ok || found != kind {
             return None;

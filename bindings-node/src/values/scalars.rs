@@ -31,9 +31,8 @@ impl FromNapiValue for Text {
         let mut short = [0_u16; 64];
         let mut units = 0;
         // SAFETY: `short` is writable for its whole length, which is what is passed.
-        let status = unsafe {
-            sys::napi_get_value_string_utf16(env, value, short.as_mut_ptr(), short.len(), &mut units)
-        };
+        let status =
+            unsafe { sys::napi_get_value_string_utf16(env, value, short.as_mut_ptr(), short.len(), &mut units) };
         if status != sys::Status::napi_ok {
             return Ok(Self(None));
         }
@@ -42,17 +41,13 @@ impl FromNapiValue for Text {
             return Ok(Self(short.get(..units).and_then(|units| String::from_utf16(units).ok())));
         }
         // SAFETY: a null buffer asks for the length alone.
-        let status = unsafe {
-            sys::napi_get_value_string_utf16(env, value, ptr::null_mut(), 0, &mut units)
-        };
+        let status = unsafe { sys::napi_get_value_string_utf16(env, value, ptr::null_mut(), 0, &mut units) };
         if status != sys::Status::napi_ok {
             return Ok(Self(None));
         }
         let mut long = vec![0_u16; units.saturating_add(1)];
         // SAFETY: `long` is writable for its whole length, which is what is passed.
-        let status = unsafe {
-            sys::napi_get_value_string_utf16(env, value, long.as_mut_ptr(), long.len(), &mut units)
-        };
+        let status = unsafe { sys::napi_get_value_string_utf16(env, value, long.as_mut_ptr(), long.len(), &mut units) };
         if status != sys::Status::napi_ok {
             return Ok(Self(None));
         }
@@ -105,9 +100,7 @@ impl FromNapiValue for Revision {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
         let (mut number, mut lossless, mut kind) = (0, false, 0);
         // SAFETY: `number` and `lossless` are live and of the types that are written.
-        let status = unsafe {
-            sys::napi_get_value_bigint_uint64(env, value, &mut number, &mut lossless)
-        };
+        let status = unsafe { sys::napi_get_value_bigint_uint64(env, value, &mut number, &mut lossless) };
         if status == sys::Status::napi_ok {
             return Ok(Self(if lossless { Ok(Some(number)) } else { Err(Error::BadInput) }));
         }

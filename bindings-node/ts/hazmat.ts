@@ -1,0 +1,5 @@
+// Of test builds only: set clocks, fixed IVs, bare DEKs.
+import { bindHazmat } from './host/hazmat.js';
+
+export * from './index.js';
+export const hazmat = bindHazmat(require('../native-loader.cjs'));

@@ -1,0 +1,5 @@
+// The same instance under both module systems, so that there is one StrongroomError.
+export {
+  assertFipsEndpoint, fromText, inspect, kmsContext, sealedLength, StrongroomError, toText, Vault, version,
+} from './index.js';
+export type * from './index.js';
