@@ -1,0 +1,156 @@
+package strongroom
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// knownActive is the active row as it was last read and told to the vault.
+type knownActive struct {
+	row  ActiveRow
+	read time.Time
+}
+
+// ready gets the active DEK, reading the row again after a while or if anew is set.
+// An active row that is tombstoned is told to the vault, which refuses from then on.
+func (v *KmsVault) ready(ctx context.Context, anew bool) error {
+	if !anew && v.knowsActive() {
+		return nil
+	}
+	return v.flights.do(ctx, flightKey{work: readActive}, func(ctx context.Context) error {
+		row, err := v.store.Active(ctx, v.org)
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			return ErrNoActiveDek
+		}
+		return v.adopt(ctx, *row)
+	})
+}
+
+// Rotate mints a DEK of the next version, which is active from then on, and gives
+// the active row. Old envelopes stay readable. The org's first DEK is made in the
+// same way.
+//
+// Its row is stored before it becomes active. Where another process was quicker,
+// that one's DEK is the active one and its row is returned.
+func (v *KmsVault) Rotate(ctx context.Context) (ActiveRow, error) {
+	err := v.flights.do(ctx, flightKey{work: rotateDek}, v.rotate)
+	if err != nil {
+		return ActiveRow{}, err
+	}
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	if v.active == nil {
+		// Signed out since.
+		return ActiveRow{}, ErrUnknownDek
+	}
+	return v.active.row, nil
+}
+
+func (v *KmsVault) rotate(ctx context.Context) error {
+	version, err := v.nextVersion(ctx)
+	if err != nil {
+		return err
+	}
+	request, err := v.vault.MintRequest(v.org, v.cmks[v.org][0], version, now())
+	if err != nil {
+		return err
+	}
+	var wrap WrapRow
+	var active ActiveRow
+	err = v.ask(ctx, request, nil, func(reply KmsReply) (err error) {
+		wrap, active, err = v.vault.AdmitMinted(request.ID, reply)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := v.store.PutIfAbsent(ctx, wrap); err != nil {
+		return err
+	}
+	failure := v.store.CompareAndSetActive(ctx, active)
+	if failure == nil {
+		return v.adopt(ctx, active)
+	}
+	// Either another process won, or it can't be told whether this one did.
+	stored, err := v.store.Active(ctx, v.org)
+	if err != nil || stored == nil {
+		return failure
+	}
+	if !errors.Is(failure, ErrPreconditionFailed) && !sameActive(*stored, active) {
+		return failure
+	}
+	return v.adopt(ctx, *stored)
+}
+
+// nextVersion tells the vault which row is stored now, because the vault numbers
+// the next one after it.
+func (v *KmsVault) nextVersion(ctx context.Context) (uint32, error) {
+	row, err := v.store.Active(ctx, v.org)
+	if err != nil || row == nil {
+		return 1, err
+	}
+	members, err := v.activeMembers(*row)
+	if err != nil {
+		return 0, err
+	}
+	if err := v.admit(ctx, func() error { return v.vault.SetActive(*row) }); err != nil {
+		return 0, err
+	}
+	if members.Version == lastVersion {
+		return 0, ErrLimit
+	}
+	return members.Version + 1, nil
+}
+
+// adopt gets the DEK of a stored active row and tells the vault.
+func (v *KmsVault) adopt(ctx context.Context, row ActiveRow) error {
+	members, err := v.activeMembers(row)
+	if err != nil {
+		return err
+	}
+	// Told first: a minted DEK is held only from then on.
+	if err := v.admit(ctx, func() error { return v.vault.SetActive(row) }); err != nil {
+		return err
+	}
+	if members.State != stateTombstoned {
+		if err := v.hold(ctx, members.DekRef); err != nil {
+			return err
+		}
+	}
+	return v.admit(ctx, func() error {
+		v.lock.Lock()
+		defer v.lock.Unlock()
+		v.active = &knownActive{row, time.Now()}
+		return nil
+	})
+}
+
+// activeMembers reads an active row; one of another org is ErrRowInconsistent.
+func (v *KmsVault) activeMembers(row ActiveRow) (ActiveMembers, error) {
+	members, err := row.Members()
+	if err == nil && members.Org != v.org {
+		err = ErrRowInconsistent
+	}
+	return members, err
+}
+
+func (v *KmsVault) knowsActive() bool {
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	return v.active != nil && time.Since(v.active.read) < readAge
+}
+
+func sameActive(a, b ActiveRow) bool {
+	left, err := a.Members()
+	if err != nil {
+		return false
+	}
+	right, err := b.Members()
+	return err == nil && left == right
+}
+
+const lastVersion = 1<<32 - 1

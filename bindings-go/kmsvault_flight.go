@@ -1,0 +1,103 @@
+package strongroom
+
+import (
+	"context"
+	"sync"
+)
+
+// flights runs each piece of work once, however many goroutines ask for it at a
+// time. The zero value is ready.
+type flights struct {
+	lock    sync.Mutex
+	running map[flightKey]*flight
+}
+
+// flightKey names a piece of work: what is done, and to which DEK.
+type flightKey struct {
+	work flightWork
+	ref  DekRef
+}
+
+type flightWork uint8
+
+const (
+	// fetchDek gets a DEK by whichever row. It may wait for unwrapDek, never the
+	// other way round, so rows that name each other can't make it wait for itself.
+	fetchDek flightWork = iota
+	// unwrapDek gets a DEK by the KMS.
+	unwrapDek
+	readActive
+	rotateDek
+)
+
+type flight struct {
+	done    chan struct{}
+	err     error
+	waiters int
+	cancel  context.CancelCauseFunc
+}
+
+// do joins the flight of that name or starts it. The work's context has the values
+// of the first caller's but ends only when nobody waits any more.
+func (f *flights) do(ctx context.Context, key flightKey, work func(context.Context) error) error {
+	f.lock.Lock()
+	joined := f.running[key]
+	if joined == nil {
+		joined = f.start(context.WithoutCancel(ctx), key, work)
+	}
+	joined.waiters++
+	f.lock.Unlock()
+	select {
+	case <-joined.done:
+		return joined.err
+	case <-ctx.Done():
+		f.leave(key, joined)
+		return context.Cause(ctx)
+	}
+}
+
+// stop ends all flights: whoever waits gets the cause.
+func (f *flights) stop(cause error) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	for key, flight := range f.running {
+		flight.cancel(cause)
+		delete(f.running, key)
+	}
+}
+
+func (f *flights) start(ctx context.Context, key flightKey, work func(context.Context) error) *flight {
+	ctx, cancel := context.WithCancelCause(ctx)
+	started := &flight{done: make(chan struct{}), cancel: cancel}
+	if f.running == nil {
+		f.running = map[flightKey]*flight{}
+	}
+	f.running[key] = started
+	go func() {
+		err := work(ctx)
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		f.lock.Lock()
+		if f.running[key] == started {
+			delete(f.running, key)
+		}
+		f.lock.Unlock()
+		cancel(nil)
+		started.err = err
+		close(started.done)
+	}()
+	return started
+}
+
+func (f *flights) leave(key flightKey, left *flight) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	if left.waiters--; left.waiters > 0 {
+		return
+	}
+	left.cancel(context.Canceled)
+	if f.running[key] == left {
+		delete(f.running, key)
+	}
+}

@@ -1,0 +1,257 @@
+package strongroom
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// knownRecord is a record's newest DEK as it was last read.
+type knownRecord struct {
+	ref  DekRef
+	read time.Time
+}
+
+// GenerateRecordDek makes the next version of a record's own DEK and stores its
+// row. Values sealed with [ScopeRecord] use it from then on.
+//
+// If the store fails, the DEK exists all the same; nothing sealed under it is
+// returned before its row is stored.
+func (v *KmsVault) GenerateRecordDek(ctx context.Context, table, record string) (WrapRow, error) {
+	// One at a time, so that two calls for a record make two versions.
+	select {
+	case v.making <- struct{}{}:
+		defer func() { <-v.making }()
+	case <-ctx.Done():
+		return WrapRow{}, context.Cause(ctx)
+	}
+	place := RecordPlace{table, record}
+	version, err := v.nextRecordVersion(ctx, place)
+	if err != nil {
+		return WrapRow{}, err
+	}
+	var row WrapRow
+	err = v.withActive(ctx, func() error {
+		v.lock.Lock()
+		defer v.lock.Unlock()
+		made, err := v.vault.GenerateRecordDek(v.org, table, record, version, now())
+		if err != nil {
+			return err
+		}
+		members, err := made.Members()
+		if err != nil {
+			return err
+		}
+		row, v.unstored[members.DekRef] = made, made
+		v.know(place, members.DekRef)
+		return nil
+	})
+	if err != nil {
+		return WrapRow{}, err
+	}
+	return row, v.storeUnstored(ctx, row)
+}
+
+// Share wraps a record's newest DEK for another org by that org's CMK, which must
+// be among the config's Cmks, and stores the row. No envelope changes. A row that is
+// already there is returned without asking the KMS.
+//
+// It returns ErrNoActiveDek for a record without a DEK of its own: reseal its fields
+// with [ScopeRecord] first.
+func (v *KmsVault) Share(ctx context.Context, table, record, reader, cmk string) (WrapRow, error) {
+	return v.wrapFor(ctx, RecordPlace{table, record}, reader, cmk, func(ref DekRef) (KmsRequest, error) {
+		return v.vault.ShareRequest(ref, reader, cmk, now())
+	})
+}
+
+// WrapForPreview wraps a record's newest DEK by the org's own CMK and stores the
+// row, so that a preview can get this DEK from the KMS and no other.
+//
+// It returns ErrNoActiveDek for a record without a DEK of its own.
+func (v *KmsVault) WrapForPreview(ctx context.Context, table, record string) (WrapRow, error) {
+	cmk := v.cmks[v.org][0]
+	return v.wrapFor(ctx, RecordPlace{table, record}, v.org, cmk, func(ref DekRef) (KmsRequest, error) {
+		return v.vault.WrapRequest(ref, cmk, now())
+	})
+}
+
+func (v *KmsVault) wrapFor(
+	ctx context.Context, place RecordPlace, reader, cmk string, request func(DekRef) (KmsRequest, error),
+) (WrapRow, error) {
+	ref, err := v.readyRecord(ctx, place, true)
+	if err != nil {
+		return WrapRow{}, err
+	}
+	if found, err := v.wrappedBy(ctx, ref, reader, cmk); found != nil || err != nil {
+		return orNone(found), err
+	}
+	asked, err := request(ref)
+	if err != nil {
+		return WrapRow{}, err
+	}
+	plaintext, err := v.vault.TakeRequestPlaintext(asked.ID)
+	if err != nil {
+		return WrapRow{}, err
+	}
+	defer clear(plaintext)
+	var row WrapRow
+	err = v.ask(ctx, asked, plaintext, func(reply KmsReply) (err error) {
+		row, err = v.vault.AdmitShared(asked.ID, reply)
+		return err
+	})
+	if err != nil {
+		return WrapRow{}, err
+	}
+	err = v.store.PutIfAbsent(ctx, row)
+	if !errors.Is(err, ErrPreconditionFailed) {
+		return row, err
+	}
+	// Another process did the same a moment ago; its row serves as well.
+	found, err := v.wrappedBy(ctx, ref, reader, cmk)
+	if found == nil && err == nil {
+		err = ErrPreconditionFailed
+	}
+	return orNone(found), err
+}
+
+// wrappedBy finds the stored row that wraps a DEK for a reader by a CMK.
+func (v *KmsVault) wrappedBy(ctx context.Context, ref DekRef, reader, cmk string) (*WrapRow, error) {
+	rows, err := v.store.Rows(ctx, ref, reader)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		if members, err := row.Members(); err == nil && members.KeyID == cmk {
+			return &row, nil
+		}
+	}
+	return nil, nil
+}
+
+// readyRecord gets a record's newest DEK, looking for it again after a while or if
+// anew is set. It returns ErrNoActiveDek if there is none.
+func (v *KmsVault) readyRecord(ctx context.Context, place RecordPlace, anew bool) (DekRef, error) {
+	v.lock.Lock()
+	known, ok := v.places[place]
+	v.lock.Unlock()
+	if ok && !anew && time.Since(known.read) < readAge {
+		return known.ref, nil
+	}
+	newest, err := v.newest(ctx, place, true)
+	if err != nil {
+		return DekRef{}, err
+	}
+	if newest == nil {
+		return DekRef{}, ErrNoActiveDek
+	}
+	if err := v.hold(ctx, newest.DekRef); err != nil {
+		return DekRef{}, err
+	}
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	v.know(place, newest.DekRef)
+	return newest.DekRef, nil
+}
+
+// newest finds the row of the highest version among a record's rows, of those the
+// first: for this org only, or for whichever reader.
+func (v *KmsVault) newest(ctx context.Context, place RecordPlace, own bool) (*WrapMembers, error) {
+	if err := v.storeUnstored(ctx, v.unstoredOf(place)...); err != nil {
+		return nil, err
+	}
+	rows, err := v.store.RowsByOwner(ctx, v.org, &place)
+	if err != nil {
+		return nil, err
+	}
+	var newest *WrapMembers
+	for _, row := range rows {
+		members, err := row.Members()
+		if err != nil || (own && members.Reader != v.org) {
+			continue
+		}
+		if newest == nil || members.Version > newest.Version {
+			newest = &members
+		}
+	}
+	return newest, nil
+}
+
+func (v *KmsVault) nextRecordVersion(ctx context.Context, place RecordPlace) (uint32, error) {
+	newest, err := v.newest(ctx, place, false)
+	switch {
+	case err != nil:
+		return 0, err
+	case newest == nil:
+		return 1, nil
+	case newest.Version == lastVersion:
+		return 0, ErrLimit
+	}
+	return newest.Version + 1, nil
+}
+
+// know remembers a record's newest DEK. v.lock is held.
+func (v *KmsVault) know(place RecordPlace, ref DekRef) {
+	if len(v.places) >= maxKnown {
+		clear(v.places)
+	}
+	v.places[place] = knownRecord{ref, time.Now()}
+	v.knowKind(ref, ScopeRecord)
+}
+
+// unstoredOf lists the rows of a record that the store has not taken yet.
+func (v *KmsVault) unstoredOf(place RecordPlace) []WrapRow {
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	var rows []WrapRow
+	for _, row := range v.unstored {
+		members, err := row.Members()
+		if err == nil && members.Table == place.Table && members.Record == place.Record {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+func (v *KmsVault) storeUnstored(ctx context.Context, rows ...WrapRow) error {
+	for _, row := range rows {
+		if err := v.store.PutIfAbsent(ctx, row); err != nil {
+			return err
+		}
+		members, err := row.Members()
+		if err != nil {
+			return err
+		}
+		v.lock.Lock()
+		delete(v.unstored, members.DekRef)
+		v.lock.Unlock()
+	}
+	return nil
+}
+
+// settled lets an envelope out only once the row of its DEK is stored.
+func (v *KmsVault) settled(ctx context.Context, envelope []byte) error {
+	v.lock.Lock()
+	pending := len(v.unstored)
+	v.lock.Unlock()
+	if pending == 0 {
+		return nil
+	}
+	header, err := Inspect(envelope)
+	if err != nil {
+		return err
+	}
+	v.lock.Lock()
+	row, ok := v.unstored[header.DekRef]
+	v.lock.Unlock()
+	if !ok {
+		return nil
+	}
+	return v.storeUnstored(ctx, row)
+}
+
+func orNone(row *WrapRow) WrapRow {
+	if row == nil {
+		return WrapRow{}
+	}
+	return *row
+}
