@@ -7,5 +7,5 @@ mod row;
 pub use active::ActiveRow;
 pub(crate) use local::draw_iv;
 pub(crate) use local::{LocalWrap, seal_local};
-pub use row::{MAX_BLOB, Provider, Purpose, WrapRow};
+pub use row::{MAX_BLOB, Provider, Purpose, RowKey, WrapRow};
 pub(crate) use row::{MAX_CREATED, encryption_context, record_digest};

@@ -153,6 +153,12 @@ impl WrapRow {
         Ok(self)
     }
 
+    /// Under what the row is stored.
+    #[must_use]
+    pub fn key(&self) -> RowKey {
+        RowKey { dek_ref: self.dek_ref, reader: self.reader.clone(), key_id: self.key_id.clone() }
+    }
+
     /// The row as JSON, members in the order of the specification.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -260,6 +266,43 @@ impl WrapRow {
     #[must_use]
     pub fn blob(&self) -> &[u8] {
         &self.blob
+    }
+}
+
+/// Under what a row is stored: several rows may wrap one DEK for one reader.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowKey {
+    /// The DEK.
+    pub dek_ref: DekRef,
+    /// The org that can unwrap.
+    pub reader: String,
+    /// What wrapped it.
+    pub key_id: String,
+}
+
+impl RowKey {
+    /// Reads `{dekRef, reader, keyId}`, exactly.
+    ///
+    /// # Errors
+    /// [`Error::RowInconsistent`] if members are missing, unknown or misspelt; [`Error::BadInput`] or
+    /// [`Error::Limit`] for a string in it.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let mut members = read_object(json).ok_or(Error::RowInconsistent)?;
+        let dek_ref = DekRef::from_text(&token(&mut members, "dekRef")?).ok_or(Error::RowInconsistent)?;
+        let reader = string(&mut members, "reader")?;
+        let key_id = token(&mut members, "keyId")?;
+        check_key_id(&key_id)?;
+        if members.is_empty() { Ok(Self { dek_ref, reader, key_id }) } else { Err(Error::RowInconsistent) }
+    }
+
+    /// The key as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut object = Writer::object();
+        object.text("dekRef", &self.dek_ref.to_text());
+        object.text("reader", &self.reader);
+        object.text("keyId", &self.key_id);
+        object.end()
     }
 }
 

@@ -1,1 +1,18 @@
-//! Being built.
+//! What a host keeps around the Strongroom core: where wrap rows and `active` rows are stored.
+//!
+//! Nothing in a store is secret and nothing in it is trusted: the vault checks every row that
+//! comes out.
+
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "contract")]
+pub mod contract;
+mod index;
+mod json_lines;
+mod lock_file;
+mod memory;
+mod store;
+
+pub use json_lines::JsonLinesStore;
+pub use memory::MemoryStore;
+pub use store::{RecordPlace, WrapStore};
