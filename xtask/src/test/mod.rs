@@ -41,22 +41,25 @@ pub(crate) fn run(ctx: &Ctx, only: Option<&str>) -> Result<()> {
         }
         results.push((stage.name, result.is_ok(), start.elapsed()));
     }
-    summary(&results)
-}
-
-fn summary(results: &[(&str, bool, Duration)]) -> Result<()> {
-    say("\nstage                  result  time");
-    for (name, passed, time) in results {
-        let word = if *passed { "ok" } else { "FAILED" };
-        say(format_args!("{name:<22} {word:<7} {}", seconds(*time)));
-    }
-    let failed = results.iter().filter(|(_, passed, _)| !passed).count();
-    let passed = results.len().saturating_sub(failed);
-    say(format_args!("stages: {passed} passed, {failed} failed"));
+    let (table, failed) = summary(&results);
+    say(table);
     if failed > 0 {
         bail!("{failed} stages failed");
     }
     Ok(())
+}
+
+/// What each stage gave, and how many failed.
+fn summary(results: &[(&str, bool, Duration)]) -> (String, usize) {
+    let mut table = "\nstage                  result  time\n".to_owned();
+    for (name, passed, time) in results {
+        let word = if *passed { "ok" } else { "FAILED" };
+        table.push_str(&format!("{name:<22} {word:<7} {}\n", seconds(*time)));
+    }
+    let failed = results.iter().filter(|(_, passed, _)| !passed).count();
+    let passed = results.len().saturating_sub(failed);
+    table.push_str(&format!("stages: {passed} passed, {failed} failed"));
+    (table, failed)
 }
 
 #[cfg(test)]
@@ -64,10 +67,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_stage_that_fails_fails_the_run() {
+    fn each_stage_that_fails_is_counted_and_named() {
         let time = Duration::from_secs(1);
-        assert!(summary(&[("a", true, time), ("b", false, time), ("c", true, time)]).is_err());
-        assert!(summary(&[("a", true, time)]).is_ok());
+        let (table, failed) = summary(&[("first", true, time), ("second", false, time), ("third", false, time)]);
+        assert_eq!(failed, 2);
+        assert!(table.ends_with("stages: 1 passed, 2 failed"), "{table}");
+        for line in ["first ok", "second FAILED", "third FAILED"] {
+            let found = table.lines().any(|row| row.split_whitespace().take(2).eq(line.split(' ')));
+            assert!(found, "no {line} in {table}");
+        }
+        assert_eq!(summary(&[("first", true, time)]).1, 0);
     }
 
     #[test]
