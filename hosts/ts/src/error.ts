@@ -37,6 +37,12 @@ export function translate(thrown: unknown): StrongroomError {
   return new StrongroomError(typeof code === "string" && Object.hasOwn(ERRORS, code) ? (code as ErrorName) : "INTERNAL");
 }
 
+/** The name of an error's number; a number that is not in the table is INTERNAL. */
+export function nameOf(number: number): ErrorName {
+  const names = Object.keys(ERRORS) as ErrorName[];
+  return names.find((name) => ERRORS[name][0] === number) ?? "INTERNAL";
+}
+
 /** A copy of the core's table; a test compares the two. */
 export const ERRORS = {
   BAD_INPUT: [1, "an argument is missing or not allowed"],

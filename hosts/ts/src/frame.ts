@@ -5,7 +5,7 @@
 //   reply, per item     u32 error number (0 = ok) | u32 n | n bytes
 
 import { bytes, wipe } from "./check.js";
-import { ERRORS, StrongroomError, translate, type ErrorName } from "./error.js";
+import { nameOf, StrongroomError, translate } from "./error.js";
 import type { BindingParts } from "./convert.js";
 import type { RawScope } from "./raw.js";
 import type { BatchResult } from "./types.js";
@@ -85,7 +85,7 @@ function decode(encoded: readonly unknown[], out: Uint8Array): BatchResult[] {
     const number = view.getUint32(at);
     const start = at + 8;
     at = start + view.getUint32(at + 4);
-    if (number !== 0) return { ok: false, error: new StrongroomError(named(number)) };
+    if (number !== 0) return { ok: false, error: new StrongroomError(nameOf(number)) };
     // A copy: a view would show every other item's bytes through its `buffer`.
     return { ok: true, value: out.slice(start, at) };
   });
@@ -97,11 +97,6 @@ function attempt<T>(work: () => T): T | StrongroomError {
   } catch (thrown) {
     return translate(thrown);
   }
-}
-
-function named(number: number): ErrorName {
-  const names = Object.keys(ERRORS) as ErrorName[];
-  return names.find((name) => ERRORS[name][0] === number) ?? "INTERNAL";
 }
 
 declare class TextEncoder {

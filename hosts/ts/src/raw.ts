@@ -10,8 +10,6 @@
  */
 export interface Raw {
   version(): string;
-  /** JSON `[[number, name, text], ...]`: the core's own table, for tests of the facade's copy. */
-  errorTable(): string;
   assertFipsEndpoint(endpoint: string, region: string): void;
   sealedLength(length: number, padded: boolean): number;
   /** JSON `{version, suite, padded, dekRef, ctLen}`. */

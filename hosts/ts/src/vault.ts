@@ -268,7 +268,13 @@ export class Vault {
 }
 
 /** Wipes the DEKs of vaults that nobody closed and nobody can reach any more. */
-const forgotten = new FinalizationRegistry<Opened>(({ raw, handle }) => raw.vaultClose(handle));
+const forgotten = new FinalizationRegistry<Opened>(({ raw, handle }) => {
+  try {
+    raw.vaultClose(handle);
+  } catch {
+    // A wasm instance that trapped answers INTERNAL; nobody is there to be told.
+  }
+});
 
 /** The first `length` bytes of `out`, with nothing behind them in the same buffer. */
 function cut(out: Uint8Array, length: number): Uint8Array {

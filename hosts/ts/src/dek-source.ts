@@ -1,0 +1,167 @@
+import { toBase64url } from "./base64.js";
+import { wipe } from "./check.js";
+import { fail, StrongroomError } from "./error.js";
+import { Flights } from "./flights.js";
+import { Asker } from "./kms.js";
+import { storeError, type WrapStore } from "./store.js";
+import type { KmsReply, KmsRequest, WrapRow } from "./types.js";
+import type { Vault } from "./vault.js";
+
+/** One call of a user: what it began in, and what it need not try again. */
+export interface Errand {
+  readonly era: number;
+  /** DEKs that the KMS or the rows have refused to this errand. */
+  readonly failed: Map<string, unknown>;
+}
+
+/** Brings DEKs into a vault: rows from the store, answers from the KMS, one flight for each DEK. */
+export class DekSource {
+  readonly #vault: Vault;
+  readonly #org: string;
+  readonly #cmks: readonly string[];
+  readonly #store: WrapStore;
+  readonly #asker: Asker;
+  readonly #deks = new Flights<void>();
+  readonly #byKms = new Flights<void>();
+  #era = 0;
+
+  constructor(vault: Vault, org: string, cmks: readonly string[], store: WrapStore, asker: Asker) {
+    this.#vault = vault;
+    this.#org = org;
+    this.#cmks = cmks;
+    this.#store = store;
+    this.#asker = asker;
+  }
+
+  /** Begins a piece of work. */
+  begin(): Errand {
+    return { era: this.#era, failed: new Map() };
+  }
+
+  /** Ends the era, so that no piece of work going on now brings a DEK in any more (`UNKNOWN_DEK`). */
+  cancel(): void {
+    this.#era++;
+    this.#deks.clear();
+    this.#byKms.clear();
+  }
+
+  /** Whether the vault holds this DEK (base64url), as far as it lists it. */
+  holds(dekRef: string): boolean {
+    return this.#vault.status().some((held) => held.dekRef === dekRef);
+  }
+
+  /** Brings in what these envelopes need. The answer says what could not be had, in the envelopes' order. */
+  async fetch(envelopes: readonly Uint8Array[], errand: Errand): Promise<Map<string, StrongroomError>> {
+    const failures = new Map<string, StrongroomError>();
+    const refs = this.#vault.missing(envelopes).map(toBase64url);
+    const outcomes = await Promise.allSettled(refs.map((ref) => this.hold(ref, errand)));
+    outcomes.forEach((outcome, at) => {
+      if (outcome.status === "rejected") failures.set(refs[at] as string, outcome.reason as StrongroomError);
+    });
+    return failures;
+  }
+
+  /** Brings in one DEK (base64url): by a local row if its KEK can be had, otherwise by the KMS. */
+  async hold(dekRef: string, errand: Errand): Promise<void> {
+    this.#check(errand);
+    return this.#deks.join(dekRef, async () => {
+      const rows = await this.#rows(dekRef);
+      let first: unknown;
+      for (const row of rows.filter((row) => row.provider === "local")) {
+        try {
+          return await this.#admitLocal(row, errand);
+        } catch (thrown) {
+          first ??= thrown;
+        }
+      }
+      const byKms = rows.filter((row) => row.provider !== "local");
+      if (byKms.length === 0 && first !== undefined) throw first;
+      // While the rows were read it may have come in as another DEK's KEK.
+      if (!this.holds(dekRef)) await this.#unwrap(dekRef, async () => byKms, errand);
+    });
+  }
+
+  /** Asks the KMS and hands the reply to `admit`, unless the era is over by then. */
+  ask<T>(request: KmsRequest, admit: (reply: KmsReply) => T, errand: Errand, plaintext?: Uint8Array): Promise<T> {
+    const inEra = (reply: KmsReply): T => {
+      try {
+        this.#check(errand);
+      } catch (thrown) {
+        wipe(reply?.Plaintext);
+        throw thrown;
+      }
+      return admit(reply);
+    };
+    return this.#asker.ask(request, inEra, plaintext);
+  }
+
+  #check(errand: Errand): void {
+    if (errand.era !== this.#era) fail("UNKNOWN_DEK");
+  }
+
+  async #admitLocal(row: WrapRow, errand: Errand): Promise<void> {
+    this.#check(errand);
+    try {
+      this.#vault.admit(this.#org, row);
+      return;
+    } catch (thrown) {
+      if (!isGone(thrown)) throw thrown;
+    }
+    // Only by the KEK's own KMS rows: rows that name each other as KEKs would wait for each other.
+    const rows = async () => (await this.#rows(row.keyId)).filter((kek) => kek.purpose === "org-dek");
+    await this.#unwrap(row.keyId, rows, errand);
+    this.#check(errand);
+    this.#vault.admit(this.#org, row);
+  }
+
+  /**
+   * Unwraps a DEK by the first of its rows that the core makes a request of. What the KMS answers is
+   * final for the DEK: one call, and no other row after a denial.
+   */
+  async #unwrap(dekRef: string, find: () => Promise<WrapRow[]>, errand: Errand): Promise<void> {
+    this.#check(errand);
+    if (errand.failed.has(dekRef)) throw errand.failed.get(dekRef);
+    try {
+      await this.#byKms.join(dekRef, async () => {
+        let first: unknown;
+        for (const row of this.#inOrder(await find())) {
+          let request: KmsRequest;
+          try {
+            request = this.#vault.unwrapRequest(this.#org, row);
+          } catch (thrown) {
+            first ??= thrown;
+            continue;
+          }
+          return this.ask(request, (reply) => void this.#vault.admit(this.#org, row, reply), errand);
+        }
+        throw first ?? new StrongroomError("UNKNOWN_DEK");
+      });
+    } catch (thrown) {
+      errand.failed.set(dekRef, thrown);
+      throw thrown;
+    }
+  }
+
+  /** Rows wrapped by the CMKs that stand first in `cmks` first. */
+  #inOrder(rows: readonly WrapRow[]): WrapRow[] {
+    const rank = (row: WrapRow) => (this.#cmks.indexOf(row.keyId) + 1 || this.#cmks.length + 1);
+    return [...rows].sort((a, b) => rank(a) - rank(b));
+  }
+
+  async #rows(dekRef: string): Promise<WrapRow[]> {
+    try {
+      const rows = await this.#store.rows(dekRef, this.#org);
+      // Storage's word only: a row of another DEK would bring in what nobody asked for.
+      return rows.filter((row) => row.dekRef === dekRef);
+    } catch (thrown) {
+      throw storeError(thrown);
+    }
+  }
+}
+
+/** Whether the vault refused because a DEK is not in it (any more): admitting it again can help. */
+export function isGone(thrown: unknown): boolean {
+  return thrown instanceof StrongroomError && GONE.has(thrown.code);
+}
+
+const GONE: ReadonlySet<string> = new Set(["UNKNOWN_DEK", "EXPIRED", "CLOCK_ROLLBACK"]);
