@@ -54,7 +54,7 @@ fn credential(header: &str) -> Option<(&str, &str)> {
     let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let region_ok = (1..=64).contains(&region.len()) && region.chars().all(label);
     let service_ok = scope.eq(["kms", "aws4_request"]);
-    (parts.next().is_none() && well_formed && date_ok && region_ok && service_ok).then(|| (region, id))
+    (parts.next().is_none() && well_formed && date_ok && region_ok && service_ok).then_some((region, id))
 }
 
 fn org_of(access_key_id: &str) -> Option<String> {
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn an_access_key_id_of_another_form_names_nobody() {
         // AWS's own, no org, padding, standard alphabet, trailing bits, not UTF-8
-        for id in ["AKIDEXAMPLE", "sr-", "sr-YQ==", "sr-+/+/", "sr-YR", "sr-_w", "SR-YQ"] {
+        for id in ["AKIDEXAMPLE", "sr-", "sr-YQ==", "sr-+w", "sr-YR", "sr-_w", "SR-YQ"] {
             assert_eq!(Caller::from_authorization(&header(id, SCOPE)).err(), Some(Fault::UnknownCaller), "{id}");
         }
     }
