@@ -1,13 +1,18 @@
 import { bindWithCache, type CachingApi, type CachingVault } from './host/cache.js';
+import { bindKmsVault, type KmsVault as AnyKmsVault, type KmsVaultFactory } from './host/kms-vault.js';
 import type { RawWithCache } from './host/raw.js';
 
 const api = bindWithCache(require('../native-loader.cjs') as RawWithCache);
 
-/** The DEKs that one session works with, and the rules for them. `KmsVault` makes its KMS calls for you. */
+/** A vault for one org's session that makes its KMS calls itself. Start here. */
+export const KmsVault: KmsVaultFactory<CachingVault> = bindKmsVault(api).KmsVault;
+export type KmsVault = AnyKmsVault<CachingVault>;
+
+/** The DEKs that one session works with, and the rules for them; KMS calls and storage are the caller's. */
 export const Vault: CachingApi['Vault'] = api.Vault;
 export type Vault = CachingVault;
 
-/** `strongroom X.Y.Z format 1 aes=BACKEND`. */
+/** `strongroom X.Y.Z format 1 aes=BACKEND`; all but the last part is the same in every host. */
 export const version: CachingApi['version'] = api.version;
 /** Throws `ENDPOINT_POLICY` unless the URL is the FIPS endpoint of the KMS in this region. */
 export const assertFipsEndpoint: CachingApi['assertFipsEndpoint'] = api.assertFipsEndpoint;
@@ -17,10 +22,15 @@ export const sealedLength: CachingApi['sealedLength'] = api.sealedLength;
 export const inspect: CachingApi['inspect'] = api.inspect;
 /** The printable form of an envelope. */
 export const toText: CachingApi['toText'] = api.toText;
-/** The envelope of a printable form. */
+/** The envelope of a printable form. Exactly one spelling is taken. */
 export const fromText: CachingApi['fromText'] = api.fromText;
 /** The KMS encryption context of a wrap row. */
 export const kmsContext: CachingApi['kmsContext'] = api.kmsContext;
 
 export { StrongroomError, type ErrorName } from './host/error.js';
+export { JsonLinesStore } from './host/jsonl-store.js';
+export type { Kms, RetryOptions } from './host/kms.js';
+export type { KmsVaultFactory, KmsVaultOptions } from './host/kms-vault.js';
+export { type Manifest, readManifest } from './host/manifest.js';
+export { MemoryStore, type RecordPlace, type RowKey, type WrapStore } from './host/store.js';
 export type * from './host/types.js';

@@ -1,0 +1,34 @@
+// Compiled, never run: what the types of the package must accept, and what they must not.
+import {
+  type ActiveRow, type BatchResult, type Binding, inspect, type KmsRequest, StrongroomError, Vault, version, type WrapRow,
+} from '@strongroom/node';
+
+const at: Binding = { org: 'acme', table: 'hosts', record: 'h-17', field: 'password', revision: 3n };
+const vault: Vault = new Vault({ cmks: { acme: ['arn'] }, ttl: 60 });
+const request: KmsRequest = vault.mintRequest('acme', 'arn', 1, 1);
+const { row, active }: { row: WrapRow; active: ActiveRow } = vault.admitMinted(request.id, { endpoint: '', KeyId: 'arn' });
+vault.setActive(active);
+const dekRef: Uint8Array = vault.admit('acme', row);
+const envelope: Uint8Array = vault.seal(at, new Uint8Array(4), { scope: 'record', padded: true });
+const results: BatchResult[] = vault.openMany([{ binding: at, envelope }]);
+for (const result of results) {
+  if (result.ok) result.value satisfies Uint8Array;
+  else result.error.code satisfies 'AUTH_FAILED' | string;
+}
+inspect(envelope).dekRef satisfies string;
+version() satisfies string;
+vault.cacheImport(vault.cacheExport(dekRef)) satisfies Uint8Array;
+new StrongroomError('AUTH_FAILED').number satisfies number;
+
+// @ts-expect-error a binding has all four parts
+vault.seal({ org: 'acme', table: 'hosts', record: 'h-17' }, envelope);
+// @ts-expect-error plaintext is bytes
+vault.seal(at, 'text');
+// @ts-expect-error a revision is a bigint
+vault.open({ ...at, revision: 3 }, envelope);
+// @ts-expect-error there is no such option
+new Vault({ timeToLive: 60 });
+// @ts-expect-error there is no such scope
+vault.seal(at, envelope, { scope: 'table' });
+// @ts-expect-error there is no such error
+new StrongroomError('AUTH_FAILURE');

@@ -1,0 +1,2 @@
+export { awsKms } from './aws-kms.js';
+export type * from './aws-kms.js';

@@ -1,0 +1,1 @@
+export { awsKms, type AwsKmsOptions } from './host/aws-kms.js';
