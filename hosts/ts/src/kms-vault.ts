@@ -166,7 +166,8 @@ export class KmsVault<V extends Vault> {
     const sealed = bytes(envelope);
     const errand = this.#source.begin();
     return this.#sealing(
-      async () => this.#prepare(await this.#scopeOf(sealed, errand), target, errand),
+      // At the source: a record's value can't leave its record, which the vault then says.
+      async () => this.#prepare(await this.#scopeOf(sealed, errand), source, errand),
       () => this.vault.rebind(source, target, sealed),
     );
   }
@@ -260,9 +261,12 @@ export class KmsVault<V extends Vault> {
         }
       }),
     );
-    return this.vault.sealMany(chunk).map((result, at) => {
-      const failure = failures.get(names[at] as string);
-      return failure && isRefused(result, isStale) ? { ok: false, error: failure } : result;
+    // What is not ready is not sealed, even if the vault could: a DEK may be held whose row is not stored.
+    const ready = chunk.filter((_, at) => !failures.has(names[at] as string));
+    const results = this.vault.sealMany(ready)[Symbol.iterator]();
+    return names.map((name) => {
+      const error = failures.get(name);
+      return error ? { ok: false, error } : (results.next().value as BatchResult);
     });
   }
 

@@ -150,16 +150,20 @@ export class RowIndex {
   }
 }
 
-/** A copy of a wrap row, which must at least have the members of one; what they say is the core's to judge. */
+/** A copy of a wrap row, which must at least look like one; what it says is the core's to judge. */
 export function plainRow(value: unknown): WrapRow {
   const row = plain(value, WRAP_ROW);
-  if (row.purpose !== "org-dek" && !("table" in row && "record" in row)) fail("ROW_INCONSISTENT");
+  const isOrgDek = row.purpose === "org-dek";
+  const hasPlace = "table" in row && "record" in row;
+  if (row.v !== 1 || !PURPOSES.includes(row.purpose) || isOrgDek === hasPlace) fail("ROW_INCONSISTENT");
   return row as unknown as WrapRow;
 }
 
 /** A copy of an `active` row, likewise. */
 export function plainActive(value: unknown): ActiveRow {
-  return plain(value, ACTIVE_ROW) as unknown as ActiveRow;
+  const active = plain(value, ACTIVE_ROW);
+  if (active.rev === 0 || active.version === 0 || !STATES.includes(active.state)) fail("ROW_INCONSISTENT");
+  return active as unknown as ActiveRow;
 }
 
 /** What a row, or a part of one, is found by. */
@@ -214,4 +218,6 @@ const WRAP_ROW = {
   v: "whole", purpose: "text", owner: "text", reader: "text", table: "optional", record: "optional",
   version: "whole", created: "whole", dekRef: "text", provider: "text", keyId: "text", blob: "text",
 } as const;
+const PURPOSES: readonly unknown[] = ["org-dek", "record-dek", "share"];
+const STATES: readonly unknown[] = ["active", "tombstoned"];
 const ACTIVE_ROW = { org: "text", dekRef: "text", version: "whole", state: "text", rev: "whole" } as const;

@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { WrapStore } from "./store.js";
+import type { ActiveRow, WrapRow } from "./types.js";
+
+/**
+ * Registers, with `node:test`, what every {@link WrapStore} must do. Call it in a test file of your own.
+ *
+ * @param name stands before each test's name
+ * @param make gives an empty store
+ */
+export function testStore(name: string, make: () => WrapStore | Promise<WrapStore>): void {
+  const check = (sentence: string, run: (store: WrapStore) => Promise<void>) =>
+    test(`${name}: ${sentence}`, async () => run(await make()));
+
+  check("an empty store has no rows", async (store) => {
+    assert.deepEqual(await store.rows(ref(1), "acme"), []);
+    assert.deepEqual(await store.rowsByOwner("acme"), []);
+    assert.deepEqual(await store.rowsByOwner("acme", PLACE), []);
+    assert.deepEqual(await store.rowsByReader("acme"), []);
+    assert.equal(await store.active("acme"), undefined);
+  });
+
+  check("a row is found by its DEK and reader, its owner and its reader", async (store) => {
+    const row = orgDek(1);
+    await store.putIfAbsent(row);
+    assert.deepEqual(await store.rows(ref(1), "acme"), [row]);
+    assert.deepEqual(await store.rowsByOwner("acme"), [row]);
+    assert.deepEqual(await store.rowsByReader("acme"), [row]);
+  });
+
+  check("a row is found under no other DEK, reader, owner or record", async (store) => {
+    await store.putIfAbsent(orgDek(1));
+    assert.deepEqual(await store.rows(ref(2), "acme"), []);
+    assert.deepEqual(await store.rows(ref(1), "globex"), []);
+    assert.deepEqual(await store.rows(ref(1), "Acme"), []);
+    assert.deepEqual(await store.rowsByOwner("globex"), []);
+    assert.deepEqual(await store.rowsByOwner("acme", PLACE), []);
+    assert.deepEqual(await store.rowsByReader("globex"), []);
+  });
+
+  check("a record's rows are found for all readers, and no other record's", async (store) => {
+    const [own, shared, other] = [recordDek(1), share(1, "globex"), { ...recordDek(2), record: "h-2" }];
+    for (const row of [own, shared, other]) await store.putIfAbsent(row);
+    same(await store.rowsByOwner("acme", PLACE), [own, shared]);
+    same(await store.rowsByOwner("acme"), [own, shared, other]);
+    same(await store.rowsByReader("globex"), [shared]);
+    assert.deepEqual(await store.rowsByOwner("acme", { table: "hosts", record: "h-" }), []);
+    assert.deepEqual(await store.rowsByOwner("globex", PLACE), []);
+  });
+
+  check("names that run together are two names", async (store) => {
+    await store.putIfAbsent({ ...recordDek(1), table: "a", record: "bc" });
+    assert.deepEqual(await store.rowsByOwner("acme", { table: "ab", record: "c" }), []);
+    await store.putIfAbsent({ ...recordDek(2), table: '"],["', record: "," });
+    assert.equal((await store.rowsByOwner("acme", { table: '"],["', record: "," })).length, 1);
+  });
+
+  check("one DEK has several rows for one reader", async (store) => {
+    const [one, two] = [orgDek(1), { ...orgDek(1), keyId: `${CMK}2`, blob: "Ag==" }];
+    await store.putIfAbsent(one);
+    await store.putIfAbsent(two);
+    same(await store.rows(ref(1), "acme"), [one, two]);
+  });
+
+  check("the identical row again is success and stays one row", async (store) => {
+    await store.putIfAbsent(orgDek(1));
+    await store.putIfAbsent(Object.fromEntries(Object.entries(orgDek(1)).reverse()) as unknown as WrapRow);
+    assert.deepEqual(await store.rows(ref(1), "acme"), [orgDek(1)]);
+  });
+
+  check("another row in a row's place is refused and changes nothing", async (store) => {
+    await store.putIfAbsent(recordDek(1));
+    const { table: _, record: __, ...orgRow } = recordDek(1);
+    const others = [
+      { ...recordDek(1), blob: "Ag==" },
+      { ...recordDek(1), created: 2 },
+      { ...recordDek(1), version: 2 },
+      { ...recordDek(1), record: "h-2" },
+      { ...orgRow, purpose: "org-dek" as const },
+    ];
+    for (const other of others) await refused(store.putIfAbsent(other), "PRECONDITION_FAILED");
+    assert.deepEqual(await store.rowsByOwner("acme"), [recordDek(1)]);
+  });
+
+  check("what is no row is refused", async (store) => {
+    const { blob: _, ...short } = orgDek(1);
+    const none = [
+      short, { ...orgDek(1), more: "x" }, { ...orgDek(1), version: "1" }, { ...orgDek(1), table: "hosts" },
+      { ...orgDek(1), v: 2 }, { ...orgDek(1), purpose: "other" }, { ...orgDek(1), owner: null }, {},
+    ];
+    for (const row of none) await refused(store.putIfAbsent(row as WrapRow), "ROW_INCONSISTENT");
+    await refused(store.putIfAbsent({ ...orgDek(1), owner: "\ud800" }), "BAD_INPUT");
+    assert.deepEqual(await store.rowsByReader("acme"), []);
+  });
+
+  check("a row that was handed out or in can't be changed from outside", async (store) => {
+    const row = { ...orgDek(1) } as { -readonly [name in keyof WrapRow]: WrapRow[name] };
+    await store.putIfAbsent(row);
+    row.blob = "Ag==";
+    const [found] = (await store.rows(ref(1), "acme")) as [typeof row];
+    found.keyId = "other";
+    assert.deepEqual(await store.rows(ref(1), "acme"), [orgDek(1)]);
+  });
+
+  check("a deleted row is found in no way", async (store) => {
+    await store.putIfAbsent(recordDek(1));
+    await store.putIfAbsent(share(1, "globex"));
+    await store.delete(recordDek(1));
+    assert.deepEqual(await store.rows(ref(1), "acme"), []);
+    assert.deepEqual(await store.rowsByReader("acme"), []);
+    assert.deepEqual(await store.rowsByOwner("acme", PLACE), [share(1, "globex")]);
+  });
+
+  check("deleting a row that isn't there succeeds and takes no other", async (store) => {
+    await store.delete(orgDek(1));
+    await store.putIfAbsent(orgDek(1));
+    await store.delete({ ...orgDek(1), keyId: "other" });
+    await store.delete({ ...orgDek(1), reader: "globex" });
+    await store.delete(orgDek(2));
+    assert.deepEqual(await store.rows(ref(1), "acme"), [orgDek(1)]);
+  });
+
+  check("another row may take a deleted one's place", async (store) => {
+    await store.putIfAbsent(orgDek(1));
+    await store.delete({ dekRef: ref(1), reader: "acme", keyId: CMK });
+    await store.putIfAbsent({ ...orgDek(1), blob: "Ag==" });
+    assert.deepEqual(await store.rows(ref(1), "acme"), [{ ...orgDek(1), blob: "Ag==" }]);
+  });
+
+  check("the first active row has rev 1", async (store) => {
+    for (const rev of [2, 3, Number.MAX_SAFE_INTEGER]) {
+      await refused(store.compareAndSetActive(active(1, rev)), "PRECONDITION_FAILED");
+    }
+    assert.equal(await store.active("acme"), undefined);
+    await store.compareAndSetActive(active(1, 1));
+    assert.deepEqual(await store.active("acme"), active(1, 1));
+  });
+
+  check("each active row is one rev above the stored one", async (store) => {
+    for (const rev of [1, 2, 3]) await store.compareAndSetActive(active(rev, rev));
+    for (const rev of [1, 2, 3, 5]) {
+      await refused(store.compareAndSetActive(active(4, rev)), "PRECONDITION_FAILED");
+    }
+    assert.deepEqual(await store.active("acme"), active(3, 3));
+  });
+
+  check("the same active row again is refused", async (store) => {
+    await store.compareAndSetActive(active(1, 1));
+    await refused(store.compareAndSetActive(active(1, 1)), "PRECONDITION_FAILED");
+  });
+
+  check("each org has its own active row, and no wrap row is one", async (store) => {
+    await store.putIfAbsent(orgDek(1));
+    await store.compareAndSetActive({ ...active(1, 1), org: "globex" });
+    assert.equal(await store.active("acme"), undefined);
+    await store.compareAndSetActive(active(1, 1));
+    await store.delete(orgDek(1));
+    assert.deepEqual(await store.active("acme"), active(1, 1));
+  });
+
+  check("a tombstone is an active row like any other", async (store) => {
+    await store.compareAndSetActive(active(1, 1));
+    await store.compareAndSetActive({ ...active(1, 2), state: "tombstoned" });
+    assert.deepEqual(await store.active("acme"), { ...active(1, 2), state: "tombstoned" });
+  });
+
+  check("what is no active row is refused", async (store) => {
+    const { state: _, ...short } = active(1, 1);
+    const none = [short, { ...active(1, 1), rev: 0 }, { ...active(1, 1), rev: "1" }, { ...active(1, 1), more: 1 },
+      { ...active(1, 1), state: "paused" }, { ...active(1, 1), version: 0 }];
+    for (const row of none) await refused(store.compareAndSetActive(row as ActiveRow), "ROW_INCONSISTENT");
+    assert.equal(await store.active("acme"), undefined);
+  });
+
+  check("of many who put different rows in one place one wins", async (store) => {
+    const puts = Array.from({ length: 8 }, (_, at) => store.putIfAbsent({ ...orgDek(1), created: at + 1 }));
+    const outcomes = await Promise.allSettled(puts);
+    const winners = outcomes.flatMap(({ status }, at) => (status === "fulfilled" ? [at + 1] : []));
+    assert.equal(winners.length, 1);
+    assert.deepEqual(await store.rows(ref(1), "acme"), [{ ...orgDek(1), created: winners[0] }]);
+  });
+
+  check("of many who set the next active row one wins", async (store) => {
+    const sets = Array.from({ length: 8 }, (_, at) => store.compareAndSetActive({ ...active(1, 1), dekRef: ref(at) }));
+    const outcomes = await Promise.allSettled(sets);
+    const winners = outcomes.flatMap(({ status }, at) => (status === "fulfilled" ? [at] : []));
+    assert.equal(winners.length, 1);
+    assert.equal((await store.active("acme"))?.dekRef, ref(winners[0] as number));
+  });
+}
+
+async function refused(call: Promise<unknown>, code: string): Promise<void> {
+  await assert.rejects(call, (thrown: { code?: string }) => thrown.code === code);
+}
+
+/** The same rows in any order. */
+function same(found: WrapRow[], wanted: WrapRow[]): void {
+  const sorted = (rows: WrapRow[]) => rows.map((row) => JSON.stringify(Object.entries(row).sort())).sort();
+  assert.deepEqual(sorted(found), sorted(wanted));
+}
+
+function ref(seed: number): string {
+  return `${String.fromCharCode(65 + seed)}${"A".repeat(42)}`;
+}
+
+function orgDek(seed: number): WrapRow {
+  return {
+    v: 1, purpose: "org-dek", owner: "acme", reader: "acme", version: 1, created: 1,
+    dekRef: ref(seed), provider: "aws-kms", keyId: CMK, blob: "AQ==",
+  };
+}
+
+function recordDek(seed: number): WrapRow {
+  return { ...orgDek(seed), purpose: "record-dek", ...PLACE };
+}
+
+function share(seed: number, reader: string): WrapRow {
+  return { ...recordDek(seed), purpose: "share", reader };
+}
+
+function active(version: number, rev: number): ActiveRow {
+  return { org: "acme", dekRef: ref(version), version, state: "active", rev };
+}
+
+const PLACE = { table: "hosts", record: "h-1" };
+const CMK = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000001";

@@ -1,0 +1,105 @@
+// What the tests share: the real core behind the facade, a KMS that lives in the test and counts, and
+// stores that are slow or fail.
+import { randomBytes } from "node:crypto";
+import { createRequire } from "node:module";
+
+import { bindWithCache } from "../build/cache.js";
+import { bindKmsVault } from "../build/kms-vault.js";
+import { MemoryStore } from "../build/store.js";
+
+export const raw = createRequire(import.meta.url)("../../../bindings-node/native-loader.cjs");
+export const api = bindWithCache(raw);
+export const { KmsVault } = bindKmsVault(api);
+
+export const ENDPOINT = "https://kms-fips.us-east-1.amazonaws.com/";
+export const cmkOf = (org, at = 0) =>
+  `arn:aws:kms:us-east-1:000000000000:key/${Buffer.from(`${org}-${at}`).toString("hex")}`;
+export const CMKS = { acme: [cmkOf("acme")], globex: [cmkOf("globex")] };
+export const AT = { org: "acme", table: "hosts", record: "h-1", field: "password" };
+export const utf8 = (text) => new TextEncoder().encode(text);
+export const tick = (ms = 1) => new Promise((done) => setTimeout(done, ms));
+
+/** Like the KMS: a blob opens under its CMK and its context only. Counts every call. */
+export class TestKms {
+  calls = [];
+  /** Answered first, one a call: error names, or functions that may throw. */
+  faults = [];
+  /** Operations that are refused for ever. */
+  denied = () => false;
+  delay = 1;
+  running = 0;
+  most = 0;
+  #deks = new Map();
+
+  async send(request, plaintext) {
+    this.calls.push({ op: request.op, ...request.params });
+    this.most = Math.max(this.most, ++this.running);
+    try {
+      await tick(this.delay);
+      const fault = this.faults.shift();
+      if (typeof fault === "function") return fault(request);
+      if (fault) return { endpoint: ENDPOINT, error: fault };
+      if (this.denied(request)) return { endpoint: ENDPOINT, error: "AccessDeniedException" };
+      return { endpoint: ENDPOINT, ...this.#answer(request, plaintext) };
+    } finally {
+      this.running--;
+    }
+  }
+
+  count(op) {
+    return this.calls.filter((call) => call.op === op).length;
+  }
+
+  #answer({ op, params }, plaintext) {
+    const { KeyId, EncryptionContext } = params;
+    const context = JSON.stringify([KeyId, Object.entries(EncryptionContext).sort()]);
+    if (op === "Decrypt") {
+      const kept = this.#deks.get(Buffer.from(params.CiphertextBlob).toString("hex"));
+      if (kept?.context !== context) return { error: "InvalidCiphertextException" };
+      return { KeyId, Plaintext: Uint8Array.from(kept.dek) };
+    }
+    const CiphertextBlob = new Uint8Array(randomBytes(64));
+    const dek = op === "Encrypt" ? Uint8Array.from(plaintext) : new Uint8Array(randomBytes(32));
+    this.#deks.set(Buffer.from(CiphertextBlob).toString("hex"), { dek, context });
+    if (op === "Encrypt") return { KeyId, CiphertextBlob };
+    return { KeyId, CiphertextBlob, Plaintext: Uint8Array.from(dek) };
+  }
+}
+
+/** A store that takes its time and fails on command: `fail(method, args)` throws what it likes. */
+export function hesitant(store, fail = () => {}) {
+  const wrapped = { calls: [] };
+  for (const method of ["rows", "rowsByOwner", "rowsByReader", "putIfAbsent", "active", "compareAndSetActive", "delete"]) {
+    wrapped[method] = async (...args) => {
+      wrapped.calls.push(method);
+      await tick(Math.random() * 3);
+      fail(method, args);
+      return store[method](...args);
+    };
+  }
+  return wrapped;
+}
+
+/** A KmsVault over its own or a given KMS and store. */
+export function session({ org = "acme", kms = new TestKms(), store = new MemoryStore(), ...options } = {}) {
+  const vault = KmsVault.create({ org, cmks: CMKS, kms, store, backoffMs: 1, ...options });
+  return { vault, kms, store };
+}
+
+/** One that has rotated once and counts from here. */
+export async function rotated(options) {
+  const made = session(options);
+  await made.vault.rotate();
+  made.kms.calls.length = 0;
+  return made;
+}
+
+/** The code that a call throws or rejects with. */
+export async function codeOf(call) {
+  try {
+    await (typeof call === "function" ? call() : call);
+  } catch (thrown) {
+    return thrown.code ?? `${thrown}`;
+  }
+  return "nothing thrown";
+}
