@@ -1,3 +1,7 @@
-//! Being built.
+//! `conformance`: see `conformance help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    strongroom_conformance::run(std::env::args().skip(1).collect())
+}
