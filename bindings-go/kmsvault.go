@@ -99,6 +99,10 @@ func NewKmsVault(config KmsVaultConfig) (*KmsVault, error) {
 	return v, nil
 }
 
+// Vault is the vault inside, for what needs no KMS: status, keychain entries,
+// tombstones. It ends with the KmsVault.
+func (v *KmsVault) Vault() *Vault { return v.vault }
+
 // Status describes the DEKs that are held and not over, ordered by dek_ref.
 func (v *KmsVault) Status() ([]DekStatus, error) { return v.vault.Status() }
 
@@ -118,6 +122,12 @@ func (v *KmsVault) SignOut() ([]DekRef, error) {
 func (v *KmsVault) Close() error {
 	v.flights.stop(ErrBadInput)
 	return v.vault.Close()
+}
+
+// alive is ErrBadInput after Close: the store is not asked for a vault that is closed.
+func (v *KmsVault) alive() error {
+	_, err := with(v.vault, func(handle) (struct{}, error) { return struct{}{}, nil })
+	return err
 }
 
 // forget drops what was read from the store, so that it is read again.

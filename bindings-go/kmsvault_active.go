@@ -15,6 +15,9 @@ type knownActive struct {
 // ready gets the active DEK, reading the row again after a while or if anew is set.
 // An active row that is tombstoned is told to the vault, which refuses from then on.
 func (v *KmsVault) ready(ctx context.Context, anew bool) error {
+	if err := v.alive(); err != nil {
+		return err
+	}
 	if !anew && v.knowsActive() {
 		return nil
 	}
@@ -37,7 +40,10 @@ func (v *KmsVault) ready(ctx context.Context, anew bool) error {
 // Its row is stored before it becomes active. Where another process was quicker,
 // that one's DEK is the active one and its row is returned.
 func (v *KmsVault) Rotate(ctx context.Context) (ActiveRow, error) {
-	err := v.flights.do(ctx, flightKey{work: rotateDek}, v.rotate)
+	if err := v.alive(); err != nil {
+		return ActiveRow{}, err
+	}
+	err := v.flights.do(begin(ctx), flightKey{work: rotateDek}, v.rotate)
 	if err != nil {
 		return ActiveRow{}, err
 	}

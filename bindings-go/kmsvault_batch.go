@@ -2,6 +2,7 @@ package strongroom
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -10,6 +11,7 @@ import (
 //
 // It returns ErrLimit for more than 10,000 items.
 func (v *KmsVault) SealMany(ctx context.Context, items []SealItem) ([]Result, error) {
+	ctx = begin(ctx)
 	return inChunks(items, func(chunk []SealItem) ([]Result, error) {
 		failures := v.readyForAll(ctx, chunk)
 		results, err := v.vault.SealMany(chunk)
@@ -22,9 +24,11 @@ func (v *KmsVault) SealMany(ctx context.Context, items []SealItem) ([]Result, er
 				err = v.settled(ctx, results[i].Value)
 			}
 			switch {
+			case errors.Is(err, ErrNoActiveDek) && results[i].Err != nil:
+				// The vault's own verdict is at least as grave.
 			case err != nil:
 				results[i] = Result{Err: err}
-			case gone(results[i].Err):
+			case stale(results[i].Err):
 				results[i].Value, results[i].Err = v.Seal(ctx, item.Binding, item.Plaintext, item.Options)
 			}
 		}
@@ -37,6 +41,7 @@ func (v *KmsVault) SealMany(ctx context.Context, items []SealItem) ([]Result, er
 //
 // It returns ErrLimit for more than 10,000 items.
 func (v *KmsVault) OpenMany(ctx context.Context, items []OpenItem) ([]Result, error) {
+	ctx = begin(ctx)
 	return inChunks(items, func(chunk []OpenItem) ([]Result, error) {
 		envelopes := make([][]byte, len(chunk))
 		for i, item := range chunk {

@@ -101,3 +101,38 @@ func (f *flights) leave(key flightKey, left *flight) {
 		delete(f.running, key)
 	}
 }
+
+// errand remembers which DEKs the KMS did not give during one call of a method: a
+// hundred records whose KEK is denied must not ask for it a hundred times.
+type errand struct {
+	lock   sync.Mutex
+	failed map[DekRef]error
+}
+
+type errandKey struct{}
+
+// begin starts an errand, which goes with the context into the flights.
+func begin(ctx context.Context) context.Context {
+	return context.WithValue(ctx, errandKey{}, &errand{failed: map[DekRef]error{}})
+}
+
+// once runs a fetch unless the errand's failed already.
+func once(ctx context.Context, ref DekRef, fetch func() error) error {
+	run, ok := ctx.Value(errandKey{}).(*errand)
+	if !ok {
+		return fetch()
+	}
+	run.lock.Lock()
+	failed := run.failed[ref]
+	run.lock.Unlock()
+	if failed != nil {
+		return failed
+	}
+	err := fetch()
+	if err != nil {
+		run.lock.Lock()
+		defer run.lock.Unlock()
+		run.failed[ref] = err
+	}
+	return err
+}

@@ -18,6 +18,7 @@ type knownRecord struct {
 // If the store fails, the DEK exists all the same; nothing sealed under it is
 // returned before its row is stored.
 func (v *KmsVault) GenerateRecordDek(ctx context.Context, table, record string) (WrapRow, error) {
+	ctx = begin(ctx)
 	// One at a time, so that two calls for a record make two versions.
 	select {
 	case v.making <- struct{}{}:
@@ -78,6 +79,7 @@ func (v *KmsVault) WrapForPreview(ctx context.Context, table, record string) (Wr
 func (v *KmsVault) wrapFor(
 	ctx context.Context, place RecordPlace, reader, cmk string, request func(DekRef) (KmsRequest, error),
 ) (WrapRow, error) {
+	ctx = begin(ctx)
 	ref, err := v.readyRecord(ctx, place, true)
 	if err != nil {
 		return WrapRow{}, err
@@ -156,6 +158,9 @@ func (v *KmsVault) readyRecord(ctx context.Context, place RecordPlace, anew bool
 // newest finds the row of the highest version among a record's rows, of those the
 // first: for this org only, or for whichever reader.
 func (v *KmsVault) newest(ctx context.Context, place RecordPlace, own bool) (*WrapMembers, error) {
+	if err := v.alive(); err != nil {
+		return nil, err
+	}
 	if err := v.storeUnstored(ctx, v.unstoredOf(place)...); err != nil {
 		return nil, err
 	}

@@ -46,6 +46,9 @@ func (v *KmsVault) fetch(ctx context.Context, ref DekRef) error {
 		members, err := row.Members()
 		switch {
 		case err != nil:
+		case members.DekRef != ref:
+			// It would bring in what nobody asked for.
+			err = ErrRowInconsistent
 		case members.Provider != providerLocal:
 			wrapped = append(wrapped, candidate{row, members})
 			continue
@@ -91,23 +94,34 @@ type candidate struct {
 // unwrap has the KMS unwrap a DEK, once however many wait. Without rows it reads
 // them itself.
 func (v *KmsVault) unwrap(ctx context.Context, ref DekRef, rows []candidate) error {
-	return v.flights.do(ctx, flightKey{unwrapDek, ref}, func(ctx context.Context) error {
-		if held, err := v.held(ref); held || err != nil {
-			return err
-		}
-		if rows == nil {
-			stored, err := v.store.Rows(ctx, ref, v.org)
+	return once(ctx, ref, func() error {
+		return v.flights.do(ctx, flightKey{unwrapDek, ref}, func(ctx context.Context) error {
+			if held, err := v.held(ref); held || err != nil {
+				return err
+			}
+			rows, err := rows, error(nil)
+			if rows == nil {
+				rows, err = v.wrapped(ctx, ref)
+			}
 			if err != nil {
 				return err
 			}
-			for _, row := range stored {
-				if members, err := row.Members(); err == nil && members.Provider != providerLocal {
-					rows = append(rows, candidate{row, members})
-				}
-			}
-		}
-		return v.unwrapFirst(ctx, rows)
+			return v.unwrapFirst(ctx, rows)
+		})
 	})
+}
+
+// wrapped reads the rows of a DEK that the KMS can unwrap.
+func (v *KmsVault) wrapped(ctx context.Context, ref DekRef) ([]candidate, error) {
+	rows, err := v.store.Rows(ctx, ref, v.org)
+	var wrapped []candidate
+	for _, row := range rows {
+		members, err := row.Members()
+		if err == nil && members.DekRef == ref && members.Provider != providerLocal {
+			wrapped = append(wrapped, candidate{row, members})
+		}
+	}
+	return wrapped, err
 }
 
 // unwrapFirst asks for the row whose CMK the host lists first. Rows that the vault

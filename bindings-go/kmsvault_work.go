@@ -11,6 +11,7 @@ import (
 // It returns ErrLimit for more than 10,000 envelopes, and otherwise the error of the
 // first DEK that can't be had, after all others were fetched.
 func (v *KmsVault) Ready(ctx context.Context, envelopes [][]byte) error {
+	ctx = begin(ctx)
 	missing, err := v.vault.Missing(envelopes)
 	if err != nil {
 		return err
@@ -28,12 +29,13 @@ func (v *KmsVault) Ready(ctx context.Context, envelopes [][]byte) error {
 // org's first [KmsVault.Rotate], and with [ScopeRecord] before the record's first
 // [KmsVault.GenerateRecordDek].
 func (v *KmsVault) Seal(ctx context.Context, at Binding, plaintext []byte, options SealOptions) ([]byte, error) {
-	return v.sealing(ctx, at, options.Scope, func() ([]byte, error) { return v.vault.Seal(at, plaintext, options) })
+	return v.sealing(begin(ctx), at, options.Scope, func() ([]byte, error) { return v.vault.Seal(at, plaintext, options) })
 }
 
 // Open decrypts one field; see [Vault.Open]. A reader opens a shared record with
 // the owner's binding.
 func (v *KmsVault) Open(ctx context.Context, at Binding, envelope []byte) ([]byte, error) {
+	ctx = begin(ctx)
 	plaintext, err := v.vault.Open(at, envelope)
 	if !gone(err) {
 		return plaintext, err
@@ -47,6 +49,7 @@ func (v *KmsVault) Open(ctx context.Context, at Binding, envelope []byte) ([]byt
 // Reseal opens an envelope and seals it under the DEK that is active now, or with
 // [ScopeRecord] under the record's; see [Vault.Reseal].
 func (v *KmsVault) Reseal(ctx context.Context, at Binding, envelope []byte, options ResealOptions) ([]byte, error) {
+	ctx = begin(ctx)
 	scope, err := v.scopeOf(ctx, envelope, options.Scope)
 	if err != nil {
 		return nil, err
@@ -59,6 +62,7 @@ func (v *KmsVault) Reseal(ctx context.Context, at Binding, envelope []byte, opti
 // Rebind opens an envelope at one binding and seals it at another of the same
 // org; see [Vault.Rebind].
 func (v *KmsVault) Rebind(ctx context.Context, from, to Binding, envelope []byte) ([]byte, error) {
+	ctx = begin(ctx)
 	scope, err := v.scopeOf(ctx, envelope, nil)
 	if err != nil {
 		return nil, err
@@ -71,10 +75,16 @@ func (v *KmsVault) Rebind(ctx context.Context, from, to Binding, envelope []byte
 // sealing gets the DEK to seal under, works, and once more if it was lost meanwhile.
 func (v *KmsVault) sealing(ctx context.Context, at Binding, scope Scope, work func() ([]byte, error)) ([]byte, error) {
 	if err := v.readyFor(ctx, at, scope, false); err != nil {
+		if errors.Is(err, ErrNoActiveDek) {
+			// The vault may find a graver fault in the input; it never gets this to work.
+			if _, graver := work(); graver != nil {
+				return nil, graver
+			}
+		}
 		return nil, err
 	}
 	envelope, err := work()
-	if gone(err) || errors.Is(err, ErrNoActiveDek) {
+	if stale(err) {
 		if err := v.readyFor(ctx, at, scope, true); err != nil {
 			return nil, err
 		}
@@ -120,13 +130,19 @@ func (v *KmsVault) withActive(ctx context.Context, work func() error) error {
 		return err
 	}
 	err := work()
-	if !gone(err) {
+	if !stale(err) {
 		return err
 	}
 	if err := v.ready(ctx, true); err != nil {
 		return err
 	}
 	return work()
+}
+
+// stale says whether a seal failed because the store was read too long ago: the DEK
+// is gone, or one of a newer version came in with an envelope.
+func stale(err error) bool {
+	return gone(err) || errors.Is(err, ErrNoActiveDek) || errors.Is(err, ErrActiveRollback)
 }
 
 // holdFor gets the DEK of an envelope.

@@ -1,0 +1,15 @@
+package strongroom
+
+import (
+	"context"
+	"time"
+)
+
+// SetPause replaces the waiting between tries.
+func (v *KmsVault) SetPause(pause func(context.Context, time.Duration) error) { v.pause = pause }
+
+// AgeReads lets a minute pass for what was read from the store.
+func (v *KmsVault) AgeReads() { v.forget() }
+
+// ReadyDek gets one DEK, like an envelope that needs it.
+func (v *KmsVault) ReadyDek(ctx context.Context, ref DekRef) error { return v.hold(ctx, ref) }
