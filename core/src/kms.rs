@@ -135,7 +135,24 @@ impl core::fmt::Debug for KmsReply<'_> {
     }
 }
 
-impl KmsReply<'_> {
+impl<'a> KmsReply<'a> {
+    /// An answer of the KMS.
+    #[must_use]
+    pub fn answer(
+        endpoint: &'a str,
+        key_id: &'a str,
+        plaintext: Option<&'a mut [u8]>,
+        ciphertext_blob: Option<&'a [u8]>,
+    ) -> Self {
+        Self { endpoint, error: None, key_id: Some(key_id), plaintext, ciphertext_blob }
+    }
+
+    /// An error of the KMS, under the SDK's name for it.
+    #[must_use]
+    pub fn failure(endpoint: &'a str, error: &'a str) -> Self {
+        Self { endpoint, error: Some(error), key_id: None, plaintext: None, ciphertext_blob: None }
+    }
+
     /// Endpoint, then error, then key id: in this order, because an answer from elsewhere means nothing.
     pub(crate) fn check(&self, endpoints: &Endpoints, cmk: &str) -> Result<(), Error> {
         endpoints.check(self.endpoint)?;

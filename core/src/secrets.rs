@@ -76,7 +76,7 @@ impl Dek {
     }
 
     fn mac(&self, label: &[u8], message: &[u8]) -> [u8; 32] {
-        with_clean_stack(|| {
+        with_clean_stack::<SETUP_DEPTH, _>(|| {
             // HMAC takes keys of every length, so there is no error to pass on.
             Hmac::<Sha256>::new_from_slice(&*self.0).map_or([0; 32], |mut mac| {
                 mac.update(label);
@@ -116,7 +116,7 @@ impl DekKey {
         let dek_ref = dek.dek_ref(&identity);
         // Release builds leave copies of the key schedule on the stack: one is made there
         // before it is moved to the heap.
-        with_clean_stack(|| {
+        with_clean_stack::<SETUP_DEPTH, _>(|| {
             let cipher = Aes256Gcm::new((&*dek.0).into());
             Arc::new(Self { cipher, dek, identity, dek_ref })
         })
@@ -155,8 +155,8 @@ impl DekKey {
         ciphertext: &mut [u8],
     ) -> Result<[u8; TAG_LEN], Error> {
         let buffer = InOutBuf::new(plaintext, ciphertext).map_err(|_| Error::Internal)?;
-        let tag = self.cipher.encrypt_inout_detached(iv.into(), aad, buffer).map_err(|_| Error::Internal)?;
-        Ok(tag.into())
+        let tag = with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.encrypt_inout_detached(iv.into(), aad, buffer));
+        Ok(tag.map_err(|_| Error::Internal)?.into())
     }
 
     /// Decrypts `ciphertext` into `plaintext`, which must be as long. It is written only after
@@ -173,7 +173,8 @@ impl DekKey {
         plaintext: &mut [u8],
     ) -> Result<(), Error> {
         let buffer = InOutBuf::new(ciphertext, plaintext).map_err(|_| Error::Internal)?;
-        self.cipher.decrypt_inout_detached(iv.into(), aad, buffer, tag.into()).map_err(|_| Error::AuthFailed)
+        with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.decrypt_inout_detached(iv.into(), aad, buffer, tag.into()))
+            .map_err(|_| Error::AuthFailed)
     }
 }
 
@@ -198,10 +199,11 @@ impl Drop for Wiped {
     }
 }
 
-/// Runs `body` in a frame of its own and wipes the stack that it used.
-pub(crate) fn with_clean_stack<T>(body: impl FnOnce() -> T) -> T {
+/// Runs `body` in a frame of its own and wipes the stack that it used: AES code spills round keys
+/// there, and the first two of AES-256 are the two halves of the DEK.
+pub(crate) fn with_clean_stack<const DEPTH: usize, T>(body: impl FnOnce() -> T) -> T {
     let result = in_own_frame(body);
-    wipe_stack();
+    wipe_stack::<DEPTH>();
     result
 }
 
@@ -211,13 +213,17 @@ fn in_own_frame<T>(body: impl FnOnce() -> T) -> T {
 }
 
 #[inline(never)]
-fn wipe_stack() {
-    let below = [0_u8; STACK_TO_WIPE];
+fn wipe_stack<const DEPTH: usize>() {
+    let below = [0_u8; DEPTH];
     optimization_barrier(&below);
 }
 
-/// More than key set-up and a MAC use below their caller, in debug builds too.
-const STACK_TO_WIPE: usize = 8 * 1_024;
+/// Bytes of stack that key set-up and MACs use at most below their caller in release builds: set-up
+/// moves the schedule by value. The memory scan in `tests/memory.rs` finds what is left if it's too little.
+const SETUP_DEPTH: usize = 16 * 1_024;
+
+/// The same for the cipher's work.
+const CIPHER_DEPTH: usize = 8 * 1_024;
 
 #[cfg(test)]
 mod tests {
