@@ -128,7 +128,7 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// The longest honest request has 4,096 bytes of plaintext and 8,192 of context.
 const MAX_BODY: usize = 64 * 1024;
-const MAX_CONNECTIONS: usize = 256;
+const MAX_CONNECTIONS: usize = 512;
 /// Also how long an idle connection is kept: SDKs keep theirs for some seconds.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
