@@ -38,8 +38,10 @@ type KmsVault struct {
 
 	lock   sync.Mutex
 	active *knownActive
-	places map[RecordPlace]knownRecord
-	kinds  map[DekRef]Scope
+	// rotated is what the last rotation made active.
+	rotated ActiveRow
+	places  map[RecordPlace]knownRecord
+	kinds   map[DekRef]Scope
 	// unstored has the rows of record DEKs that the vault made and the store has
 	// not yet taken.
 	unstored map[DekRef]WrapRow

@@ -49,13 +49,10 @@ func (v *KmsVault) Rotate(ctx context.Context) (ActiveRow, error) {
 	}
 	v.lock.Lock()
 	defer v.lock.Unlock()
-	if v.active == nil {
-		// Signed out since.
-		return ActiveRow{}, ErrUnknownDek
-	}
-	return v.active.row, nil
+	return v.rotated, nil
 }
 
+// rotate leaves the row that is active afterwards in v.rotated.
 func (v *KmsVault) rotate(ctx context.Context) error {
 	version, err := v.nextVersion(ctx)
 	if err != nil {
@@ -77,19 +74,33 @@ func (v *KmsVault) rotate(ctx context.Context) error {
 	if err := v.store.PutIfAbsent(ctx, wrap); err != nil {
 		return err
 	}
+	if active, err = v.activate(ctx, active); err != nil {
+		return err
+	}
+	if err := v.adopt(ctx, active); err != nil {
+		return err
+	}
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	v.rotated = active
+	return nil
+}
+
+// activate writes the active row and gives the one that stands there afterwards.
+func (v *KmsVault) activate(ctx context.Context, active ActiveRow) (ActiveRow, error) {
 	failure := v.store.CompareAndSetActive(ctx, active)
 	if failure == nil {
-		return v.adopt(ctx, active)
+		return active, nil
 	}
 	// Either another process won, or it can't be told whether this one did.
 	stored, err := v.store.Active(ctx, v.org)
 	if err != nil || stored == nil {
-		return failure
+		return active, failure
 	}
 	if !errors.Is(failure, ErrPreconditionFailed) && !sameActive(*stored, active) {
-		return failure
+		return active, failure
 	}
-	return v.adopt(ctx, *stored)
+	return *stored, nil
 }
 
 // nextVersion tells the vault which row is stored now, because the vault numbers
