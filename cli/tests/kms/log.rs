@@ -1,5 +1,10 @@
 //! The log is the witness: one line for each call, there before the answer, and no secret in it.
 
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+};
+
 use serde_json::{Value, json};
 
 use crate::harness::{Server, authorization, base64, head};
@@ -56,6 +61,20 @@ fn what_never_became_a_call_has_one_line_too() {
         assert_eq!(log[count]["result"], result);
         assert_eq!(log[count]["callerOrg"], Value::Null);
     }
+}
+
+#[test]
+fn a_body_that_breaks_off_has_one_line_too() {
+    let kms = Server::new();
+    let headers = head("ListKeys", &authorization("org-a"));
+    let mut stream = TcpStream::connect(("127.0.0.1", kms.port)).unwrap();
+    write!(stream, "POST / HTTP/1.1\r\nHost: localhost\r\n{headers}\r\nContent-Length: 9\r\n\r\n{{").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let log = kms.log();
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0]["result"], "RequestIncompleteException");
 }
 
 #[test]
