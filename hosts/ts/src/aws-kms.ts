@@ -2,6 +2,7 @@ import {
   DecryptCommand, EncryptCommand, GenerateDataKeyCommand, ScheduleKeyDeletionCommand, type KMSClient,
 } from "@aws-sdk/client-kms";
 
+import { wipe } from "./check.js";
 import { fail, StrongroomError } from "./error.js";
 import type { Kms } from "./kms.js";
 import type { KmsReply, KmsRequest } from "./types.js";
@@ -22,8 +23,8 @@ export interface AwsKmsOptions {
  * Make the client with `useFipsEndpoint: true` and the vault's region. The URL is read from the very
  * request that the client's HTTP handler is about to send, after all of the SDK's and your own
  * middleware: any other than the FIPS endpoint is `ENDPOINT_POLICY`, and nothing is sent. Give the
- * client `maxAttempts: 1`, since `KmsVault` does the retrying. What the SDK keeps of a DEK in its own
- * buffers (request and answer as JSON text) can't be overwritten from here.
+ * client `maxAttempts: 1`, since `KmsVault` does the retrying. The request's body is overwritten
+ * afterwards; what the SDK keeps of a DEK elsewhere (the answer as JSON text) can't be from here.
  *
  * Throws `ENDPOINT_POLICY` for a `dangerEndpoint` that is not on loopback.
  */
@@ -44,6 +45,7 @@ async function send(
 
   let endpoint: string | undefined;
   let refused = false;
+  const bodies: unknown[] = [];
   const { requestHandler } = client.config;
   // In the handler's place, because whatever middleware there is has run by then.
   const guard = {
@@ -54,6 +56,7 @@ async function send(
         return Promise.reject(new StrongroomError("ENDPOINT_POLICY"));
       }
       endpoint = resolved;
+      bodies.push(http.body);
       return (requestHandler as { handle(http: unknown, options: unknown): Promise<unknown> }).handle(http, handlerOptions);
     },
   };
@@ -70,6 +73,9 @@ async function send(
     // Nothing was asked: no credentials, say. There is no URL to report.
     if (endpoint === undefined) fail(thrown instanceof StrongroomError ? thrown.code : "KMS_UNAVAILABLE");
     return { endpoint, error: nameOf(thrown) };
+  } finally {
+    // An Encrypt request's holds the DEK.
+    bodies.forEach(wipe);
   }
 }
 
@@ -84,6 +90,7 @@ interface HttpRequest {
   readonly password?: string;
   readonly fragment?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
 }
 
 /** Where a request really goes; `undefined` if it says more than a URL of a KMS may. */

@@ -13,6 +13,7 @@
 // 5. A field named in full comes first, then the longest prefix. A name that ends in `.*` is no field.
 // 6. What is not listed is BAD_INPUT; so is every fault of the text that has no other name above.
 
+import { bytes } from "./check.js";
 import { fail } from "./error.js";
 import { JsonNumber, readJson, type JsonObject, type JsonValue } from "./strict-json.js";
 import type { Binding, SealOptions } from "./types.js";
@@ -109,9 +110,10 @@ function only(members: JsonObject, ...names: string[]): void {
   for (const name of members.keys()) if (!names.includes(name)) fail("BAD_INPUT");
 }
 
-function decode(bytes: Uint8Array): string {
+function decode(json: unknown): string {
+  const utf8 = bytes(json);
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(utf8);
   } catch {
     return fail("BAD_INPUT");
   }

@@ -153,9 +153,9 @@ export class RowIndex {
 /** A copy of a wrap row, which must at least look like one; what it says is the core's to judge. */
 export function plainRow(value: unknown): WrapRow {
   const row = plain(value, WRAP_ROW);
-  const isOrgDek = row.purpose === "org-dek";
-  const hasPlace = "table" in row && "record" in row;
-  if (row.v !== 1 || !PURPOSES.includes(row.purpose) || isOrgDek === hasPlace) fail("ROW_INCONSISTENT");
+  const place = row.purpose === "org-dek" ? 0 : 2;
+  const found = Number("table" in row) + Number("record" in row);
+  if (row.v !== 1 || !PURPOSES.includes(row.purpose) || found !== place) fail("ROW_INCONSISTENT");
   return row as unknown as WrapRow;
 }
 
