@@ -288,7 +288,7 @@ strongroom_status strongroom_wrap_row_check(struct strongroom_bytes row);
 // `active` can be read.
 strongroom_status strongroom_active_row_check(struct strongroom_bytes active);
 
-// Makes a vault. `options` is a JSON object, `{}` for the defaults. Without the option `cmks` a
+// Makes a vault. `options` is a JSON object; null means the defaults. Without the option `cmks` a
 // vault trusts the rows that it is given: always list the CMKs.
 //
 // `UNKNOWN_OPTION`, `BAD_INPUT` or `LIMIT` for the options; `INTERNAL` on a processor without

@@ -1,7 +1,7 @@
 //! What only tests do: bare DEKs, fixed IVs, set clocks, a failing generator. No release has it.
 
 use strongroom::hazmat::{self, TestPlatform};
-use strongroom::{Error, Identity, Vault, VaultOptions, WrapRow};
+use strongroom::{Error, Identity, Vault, WrapRow};
 
 use crate::functions::{STRONGROOM_ROW_MAX, put_text};
 use crate::ptr::{Output, binding, flag, present, put_dek_ref, strongroom_binding, strongroom_bytes, strongroom_vault};
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn strongroom_hazmat_vault_new(
     guard(|| {
         let made = present(made)?;
         // SAFETY: the caller keeps the header's promise.
-        let options = VaultOptions::from_json(unsafe { options.slice() }?)?;
+        let options = unsafe { options.options() }?;
         let clock = TestPlatform::new(wall, mono);
         let vault = Vault::with_platform(&options, Box::new(clock.clone()))?;
         let handle = Box::new(strongroom_vault { vault, clock: Some(clock) });

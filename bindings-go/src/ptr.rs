@@ -6,7 +6,7 @@
 
 use std::slice;
 
-use strongroom::{Binding, DekRef, Error, KmsReply, Vault, text};
+use strongroom::{Binding, DekRef, Error, KmsReply, Vault, VaultOptions, text};
 
 /// A vault. Made by `strongroom_vault_new`, ended by `strongroom_vault_free`; any number of
 /// threads may use it at once in between.
@@ -76,6 +76,18 @@ impl strongroom_bytes {
             // SAFETY: not null, and the caller vouches for `len` bytes.
             (false, len) => Ok(unsafe { slice::from_raw_parts(self.data, len) }),
         }
+    }
+
+    /// An options object; none at all means the defaults.
+    ///
+    /// # Safety
+    /// As for [`Self::slice`].
+    pub(crate) unsafe fn options(self) -> Result<VaultOptions, Error> {
+        if self.data.is_null() && self.len == 0 {
+            return VaultOptions::from_json(b"{}");
+        }
+        // SAFETY: the caller's promise is passed on.
+        VaultOptions::from_json(unsafe { self.slice() }?)
     }
 
     /// # Safety

@@ -1,6 +1,6 @@
 //! A vault's life, and what it does with envelopes.
 
-use strongroom::{Error, ResealOptions, Scope, SealOptions, Vault, VaultOptions};
+use strongroom::{Error, ResealOptions, Scope, SealOptions, Vault};
 
 use crate::cpu;
 use crate::functions::{STRONGROOM_DEK_REF_LEN, STRONGROOM_PAD_BLOCK, put_text};
@@ -16,7 +16,7 @@ pub const STRONGROOM_KEEP: i8 = -1;
 /// What an item's answer in a sealed batch may exceed its question by.
 pub const STRONGROOM_SEAL_REPLY_EXTRA: usize = 136;
 
-/// Makes a vault. `options` is a JSON object, `{}` for the defaults. Without the option `cmks` a
+/// Makes a vault. `options` is a JSON object; null means the defaults. Without the option `cmks` a
 /// vault trusts the rows that it is given: always list the CMKs.
 ///
 /// `UNKNOWN_OPTION`, `BAD_INPUT` or `LIMIT` for the options; `INTERNAL` on a processor without
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn strongroom_vault_new(
         cpu::check()?;
         let made = present(made)?;
         // SAFETY: the caller keeps the header's promise.
-        let options = VaultOptions::from_json(unsafe { options.slice() }?)?;
+        let options = unsafe { options.options() }?;
         let handle = Box::new(strongroom_vault {
             vault: Vault::new(&options)?,
             #[cfg(feature = "hazmat")]
