@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod jobs;
 mod setup;
 mod shims;
 mod test;
@@ -82,6 +83,33 @@ const CHORES: &[Chore] = &[
         args: "[--only STAGE]",
         about: "set up, build, and run every test of every host",
         run: |ctx, args| test::run(ctx, only(args)?),
+    },
+    Chore {
+        name: "dist",
+        args: "",
+        about: "pack what is released into target/dist",
+        run: |ctx, args| plain(args).and_then(|()| jobs::dist::pack(ctx)),
+    },
+    Chore {
+        name: "wasm-pack",
+        args: "",
+        about: "build the browser's package by wasm-pack and test it; leaves a report",
+        run: |ctx, args| plain(args).and_then(|()| jobs::wasm_pack::build_and_test(ctx)),
+    },
+    Chore {
+        name: "bench",
+        args: "threads",
+        about: "show that two threads do more in one vault than one; leaves a report",
+        run: |ctx, args| match args {
+            [name] if name == "threads" => jobs::bench::threads(ctx),
+            _ => bail!("the only benchmark is `threads`"),
+        },
+    },
+    Chore {
+        name: "tsan",
+        args: "",
+        about: "run the core's thread tests under ThreadSanitizer; leaves a report",
+        run: |ctx, args| plain(args).and_then(|()| jobs::tsan::run_tests(ctx)),
     },
 ];
 

@@ -206,19 +206,31 @@ pub(crate) fn write(to: &Path, bytes: &[u8]) -> Result<()> {
     fs::rename(&part, to).with_context(|| format!("can't rename {}", part.display()))
 }
 
-/// Every file below `dir` but those in folders that are built, installed or git's own.
+/// Every file below a folder of the source, but those that were built or installed.
 ///
 /// # Errors
 /// If a folder can't be read.
 pub(crate) fn files_below(dir: &Path) -> Result<Vec<PathBuf>> {
+    walk(dir, &NOT_WRITTEN)
+}
+
+/// Every file below a folder.
+///
+/// # Errors
+/// If a folder can't be read.
+pub(crate) fn files_in(dir: &Path) -> Result<Vec<PathBuf>> {
+    walk(dir, &[])
+}
+
+fn walk(dir: &Path, without: &[&str]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let mut todo = vec![dir.to_path_buf()];
-    while let Some(dir) = todo.pop() {
+    let mut folders = vec![dir.to_path_buf()];
+    while let Some(dir) = folders.pop() {
         for entry in fs::read_dir(&dir).with_context(|| format!("can't read {}", dir.display()))? {
             let entry = entry?;
             let kind = entry.file_type()?;
-            if kind.is_dir() && !SKIPPED.iter().any(|name| entry.file_name() == *name) {
-                todo.push(entry.path());
+            if kind.is_dir() && !without.iter().any(|name| entry.file_name() == *name) {
+                folders.push(entry.path());
             } else if kind.is_file() {
                 files.push(entry.path());
             }
@@ -243,5 +255,5 @@ fn tail(text: &str) -> String {
     lines.iter().skip(from).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// Folders that hold nothing that anybody wrote.
-const SKIPPED: [&str; 5] = ["target", "node_modules", ".git", "dist", "vendor"];
+/// Folders of files that nobody wrote.
+const NOT_WRITTEN: [&str; 5] = ["target", "node_modules", ".git", "dist", "vendor"];

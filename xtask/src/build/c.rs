@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::{Kind, Platform, native};
 use crate::util::{self, Ctx, output};
 
-/// Builds the archive beside the Go files, or in `target/hazmat/c`.
+/// Builds the archive beside the Go files, or in `target/hazmat/c` with the headers.
 ///
 /// # Errors
 /// If a step fails.
@@ -16,7 +16,14 @@ pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
     let library = native::library(ctx, kind, "strongroom-c", "libstrongroom_c.a")?;
     util::copy(&library, &archive)?;
     // Debug information of the standard library is four fifths of the file.
-    output(ctx.cmd("strip").arg("-S").arg(&archive)).map(drop)
+    output(ctx.cmd("strip").arg("-S").arg(&archive))?;
+    if kind == Kind::Hazmat {
+        for header in ["strongroom.h", "strongroom_hazmat.h"] {
+            let to = ctx.target.join("hazmat/c").join(header);
+            util::copy(&ctx.path("bindings-go").join(header), &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Where the archive is put.

@@ -44,11 +44,11 @@ impl Platform {
 pub(super) fn library(ctx: &Ctx, kind: Kind, package: &str, file: &str) -> Result<PathBuf> {
     // Builds with flags of their own have a folder of their own: flags that come and go
     // would rebuild everything each time.
-    let dir = ctx.cargo_target().join("native").join(package);
+    let dir = ctx.cargo_target().join("native");
     let mut cargo = ctx.cargo("build");
     cargo.args(["-p", package, "--profile", kind.profile(), "--target-dir"]).arg(&dir);
     cargo.args(kind.features());
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(ctx, package)?);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(ctx)?);
     util::run(cargo.arg("--quiet"))?;
     let built = dir.join(kind.profile()).join(file);
     built.is_file().then_some(&built).with_context(|| format!("cargo made no {}", built.display()))?;
@@ -80,24 +80,15 @@ pub(super) struct Program {
 }
 
 /// The flags of native builds, as cargo takes them.
-fn flags(ctx: &Ctx, package: &str) -> Result<String> {
+fn flags(ctx: &Ctx) -> Result<String> {
     let mut flags = remap(ctx)?;
     if ARCH == "x86_64" {
-        // Crate-wide, so that the bodies of the ciphers can be inlined: a third faster.
-        // The bindings check the processor before they use it.
-        flags.push(format!("-Ctarget-feature={}", features(package)));
+        // Crate-wide, so that the bodies of the ciphers can be inlined: a third faster. The
+        // bindings check the processor before they use it. Not AVX: libraries have code that
+        // runs before the check does, and it would end the process on a processor without.
+        flags.push("-Ctarget-feature=+aes,+pclmulqdq,+ssse3,+sse4.1".to_owned());
     }
     Ok(flags.join("\u{1f}"))
-}
-
-/// The processor features that a package is built for.
-fn features(package: &str) -> &'static str {
-    match package {
-        // An addon has code that runs before its check does, and with AVX that code
-        // would end the process on a processor without it.
-        "strongroom-node" => "+aes,+pclmulqdq,+ssse3,+sse4.1",
-        _ => "+aes,+pclmulqdq,+avx,+ssse3,+sse4.1",
-    }
 }
 
 /// No path of the building machine stands in what is released.

@@ -27,7 +27,15 @@ pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
 /// # Errors
 /// If nothing is released for this platform.
 pub(crate) fn addon(ctx: &Ctx, kind: Kind) -> Result<PathBuf> {
-    Ok(folder(ctx, kind).join(format!("strongroom.{}.node", Platform::here()?.node)))
+    Ok(folder(ctx, kind).join(format!("strongroom.{}.node", platform()?)))
+}
+
+/// This platform, as Node's packages call it.
+///
+/// # Errors
+/// If nothing is released for it.
+pub(crate) fn platform() -> Result<&'static str> {
+    Ok(Platform::here()?.node)
 }
 
 fn folder(ctx: &Ctx, kind: Kind) -> PathBuf {

@@ -1,35 +1,38 @@
 //! The browser's package: the module, its glue, and the bundles around both.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
 use super::{Kind, native::remap};
-use crate::util::{Ctx, output, run};
+use crate::util::{self, Ctx, output, run};
 
 /// Builds the package in its own folder or in `target/hazmat/wasm`.
 ///
 /// # Errors
 /// If a step fails.
 pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
+    let name = match kind {
+        Kind::Released => "release",
+        Kind::Hazmat => "hazmat",
+    };
+    bundle(ctx, kind, &glue(ctx, kind, "strongroom-wasm", "strongroom", name)?)
+}
+
+/// Makes the package of a module with its glue.
+///
+/// # Errors
+/// If a step fails.
+pub(crate) fn bundle(ctx: &Ctx, kind: Kind, vault: &Path) -> Result<()> {
     let reports = glue(ctx, Kind::Released, "strongroom-wasm-reports", "reports", "reports")?;
     let mut bundle = ctx.cmd("node");
-    bundle.arg("bindings-wasm/scripts/build.mjs").arg("--reports").arg(reports);
-    match kind {
-        Kind::Released => bundle.arg("--glue").arg(glue(ctx, kind, "strongroom-wasm", "strongroom", "release")?),
-        Kind::Hazmat => {
-            let package = ctx.path("target/hazmat/wasm");
-            fs::create_dir_all(&package)?;
-            let manifest = package.join("package.json");
-            fs::copy(ctx.path("bindings-wasm/package.json"), &manifest)?;
-            let glue = glue(ctx, kind, "strongroom-wasm", "strongroom", "hazmat")?;
-            bundle.arg("--glue").arg(glue).arg("--hazmat").arg("--package").arg(package)
-        }
-    };
+    bundle.arg("bindings-wasm/scripts/build.mjs").arg("--glue").arg(vault).arg("--reports").arg(reports);
+    if kind == Kind::Hazmat {
+        let package = ctx.path("target/hazmat/wasm");
+        util::copy(&ctx.path("bindings-wasm/package.json"), &package.join("package.json"))?;
+        bundle.arg("--hazmat").arg("--package").arg(package);
+    }
     output(&mut bundle).map(drop)
 }
 

@@ -9,14 +9,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     build::{Kind, c, node},
-    util::{Ctx, files_below},
+    util::{Ctx, files_in},
 };
 
 pub(super) fn check(ctx: &Ctx) -> Result<String> {
     let mut files =
         vec![node::addon(ctx, Kind::Released)?, c::archive(ctx, Kind::Released)?, ctx.path(RELEASED_HEADER)];
     for folder in ["bindings-node/dist", "bindings-wasm/dist"] {
-        let found = files_below(&ctx.path(folder))?;
+        let found = files_in(&ctx.path(folder))?;
         if found.is_empty() {
             bail!("{folder} is empty");
         }

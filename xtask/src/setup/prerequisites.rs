@@ -26,6 +26,7 @@ const ALL: &[Prerequisite] = &[
         least: &[1, 90],
         remedy: "run `rustup update stable`",
     },
+    Prerequisite { name: "git", command: &["git", "--version"], least: &[], remedy: "install git" },
     Prerequisite {
         name: "a C compiler",
         command: &["cc", "--version"],

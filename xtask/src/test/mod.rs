@@ -4,7 +4,7 @@ mod stages;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use self::stages::STAGES;
 use crate::{
@@ -47,6 +47,15 @@ pub(crate) fn run(ctx: &Ctx, only: Option<&str>) -> Result<()> {
         bail!("{failed} stages failed");
     }
     Ok(())
+}
+
+/// Runs one stage on what is built already.
+///
+/// # Errors
+/// If no stage has the name, or it fails.
+pub(crate) fn stage(ctx: &Ctx, name: &str) -> Result<()> {
+    let stage = STAGES.iter().find(|stage| stage.name == name).with_context(|| format!("no stage {name}"))?;
+    (stage.run)(ctx)
 }
 
 /// What each stage gave, and how many failed.
