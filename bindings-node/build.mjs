@@ -31,6 +31,9 @@ const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/pack
 execFileSync(process.execPath, [tsc, '-p', here, '--outDir', dist], { stdio: 'inherit' });
 rmSync(stage, { recursive: true });
 
+for (const file of readdirSync(join(here, '..'))) {
+  if (file.startsWith('LICENSE-')) cpSync(join(here, '..', file), join(target, file));
+}
 if (hazmat) {
   mkdirSync(target, { recursive: true });
   for (const file of ['package.json', 'native-loader.cjs']) cpSync(join(here, file), join(target, file));

@@ -10,21 +10,15 @@
 //! - Bytes are read where JavaScript keeps them, and plaintext is written only into a
 //!   buffer that JavaScript owns. Nothing is ever returned as an external buffer.
 //! - No thread-locals: any worker may use any handle.
+//! - Unsafe code is in `values/` alone.
 #![deny(unsafe_code)]
 
 mod cpu;
-mod handles;
-mod values;
-
-// The attribute macro writes the unsafe entry functions; the bodies are safe.
-#[allow(unsafe_code, reason = "what napi-derive generates")]
 mod fields;
-#[allow(unsafe_code, reason = "what napi-derive generates")]
 mod free;
+mod handles;
 #[cfg(feature = "hazmat")]
-#[allow(unsafe_code, reason = "what napi-derive generates")]
 mod hazmat;
-#[allow(unsafe_code, reason = "what napi-derive generates")]
 mod module;
-#[allow(unsafe_code, reason = "what napi-derive generates")]
+mod values;
 mod vaults;

@@ -1,6 +1,6 @@
 //! Bytes that JavaScript owns, read and written where they lie.
 //!
-//! This is the only file with pointers. What makes it sound:
+//! What makes the pointers sound:
 //! - Every exported function is synchronous and runs no JavaScript, so while it runs no
 //!   buffer of its thread can move, be detached, resized or written by anyone else.
 //! - Memory that another thread could touch at the same time (`SharedArrayBuffer`) is

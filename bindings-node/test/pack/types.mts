@@ -1,6 +1,7 @@
 // Compiled, never run: what the types of the package must accept, and what they must not.
 import {
-  type ActiveRow, type BatchResult, type Binding, inspect, type KmsRequest, StrongroomError, Vault, version, type WrapRow,
+  type ActiveRow, type BatchResult, type Binding, type DekStatus, inspect, type Kms, type KmsRequest, KmsVault, type Manifest,
+  MemoryStore, readManifest, StrongroomError, Vault, version, type WrapRow, type WrapStore,
 } from '@strongroom/node';
 
 const at: Binding = { org: 'acme', table: 'hosts', record: 'h-17', field: 'password', revision: 3n };
@@ -32,3 +33,15 @@ new Vault({ timeToLive: 60 });
 vault.seal(at, envelope, { scope: 'table' });
 // @ts-expect-error there is no such error
 new StrongroomError('AUTH_FAILURE');
+
+const store: WrapStore = new MemoryStore();
+const kms: Kms = { send: async (asked, plaintext) => ({ endpoint: asked.endpoint, KeyId: asked.params.KeyId, CiphertextBlob: plaintext }) };
+const loop: KmsVault = KmsVault.create({ org: 'acme', cmks: { acme: ['arn'] }, kms, store, session: 's1' });
+(await loop.seal(at, envelope)) satisfies Uint8Array;
+loop.vault.status() satisfies DekStatus[];
+readManifest('{}') satisfies Manifest;
+
+// @ts-expect-error a KmsVault is not made without cmks
+KmsVault.create({ org: 'acme', kms, store });
+// @ts-expect-error nor without a store
+KmsVault.create({ org: 'acme', cmks: {}, kms });
