@@ -25,9 +25,13 @@ pub(crate) fn build(ctx: &Ctx) -> Result<()> {
         }
         Ok(())
     })?;
-    for (kind, file) in [(Kind::Hazmat, "target/shims.json"), (Kind::Released, "target/shims-release.json")] {
-        let list = serde_json::to_string_pretty(&list(kind))?;
-        util::write(&ctx.path(file), list.as_bytes())?;
+    let lists = [
+        (list(Kind::Hazmat), "target/shims.json"),
+        (list(Kind::Released), "target/shims-release.json"),
+        (ciphers(), CIPHERS),
+    ];
+    for (list, file) in lists {
+        util::write(&ctx.path(file), serde_json::to_string_pretty(&list)?.as_bytes())?;
         say(format_args!("wrote {file}"));
     }
     Ok(())
@@ -36,11 +40,11 @@ pub(crate) fn build(ctx: &Ctx) -> Result<()> {
 /// How each host's shim is started, from the project's folder.
 fn list(kind: Kind) -> Value {
     let (node, wasm, ending) = match kind {
-        Kind::Released => ("bindings-node", "bindings-wasm", "-released"),
+        Kind::Released => ("bindings-node", "bindings-wasm", "-release"),
         Kind::Hazmat => ("target/hazmat/node", "target/hazmat/wasm", ""),
     };
     let mut hosts = Map::new();
-    hosts.insert("rust".to_owned(), json!([format!("target/bin/strongroom-shim{ending}")]));
+    hosts.insert("rust".to_owned(), json!([format!("target/bin/shim-rust{ending}")]));
     hosts.insert("node".to_owned(), json!(["node", "tests/shims/node/shim.mjs", node]));
     hosts.insert("wasm-node".to_owned(), json!(["node", "tests/shims/wasm/node.mjs", wasm]));
     hosts.insert("wasm-browser".to_owned(), json!(["node", "tests/shims/wasm/browser.mjs", wasm]));
@@ -48,6 +52,19 @@ fn list(kind: Kind) -> Value {
     hosts.insert("go".to_owned(), json!([format!("target/bin/shim-go{ending}")]));
     Value::Object(hosts)
 }
+
+/// The hosts for the published AES-GCM cases: the core's cipher on each of its back ends.
+fn ciphers() -> Value {
+    let mut hosts = list(Kind::Hazmat);
+    if let Some(hosts) = hosts.as_object_mut() {
+        hosts.retain(|host, _| matches!(host.as_str(), "rust" | "node" | "wasm-node"));
+        hosts.insert("rust-soft".to_owned(), json!(["target/bin/shim-rust-soft"]));
+    }
+    hosts
+}
+
+/// The list of [`ciphers`].
+pub(crate) const CIPHERS: &str = "target/shims-cipher.json";
 
 /// The C program, on the C ABI.
 fn c(ctx: &Ctx, kind: Kind) -> Result<()> {
@@ -75,7 +92,7 @@ fn go(ctx: &Ctx, kind: Kind) -> Result<()> {
 
 fn bin(ctx: &Ctx, kind: Kind, name: &str) -> PathBuf {
     match kind {
-        Kind::Released => ctx.bin(&format!("{name}-released")),
+        Kind::Released => ctx.bin(&format!("{name}-release")),
         Kind::Hazmat => ctx.bin(name),
     }
 }

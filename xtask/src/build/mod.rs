@@ -1,7 +1,7 @@
 //! Builds what is released, and the test builds beside it, which are never released.
 
 pub(crate) mod c;
-mod native;
+pub(crate) mod native;
 pub(crate) mod node;
 pub(crate) mod wasm;
 
@@ -77,29 +77,27 @@ fn packages(ctx: &Ctx, kind: Kind) -> Result<()> {
     timed("build of the browser's package", || wasm::build(ctx, kind))
 }
 
-const COMMAND: Program =
-    Program { package: "strongroom-cli", file: "strongroom", name: "strongroom", kind: Kind::Released, features: &[] };
+const COMMAND: Program = Program {
+    package: "strongroom-cli",
+    file: "strongroom",
+    name: "strongroom",
+    kind: Kind::Released,
+    features: &[],
+    soft: false,
+};
 
-const TOOLS: [Program; 3] = [
-    Program {
-        package: "strongroom-conformance",
-        file: "conformance",
-        name: "conformance",
-        kind: Kind::Hazmat,
-        features: &[],
-    },
-    Program {
-        package: "strongroom-shim",
-        file: "strongroom-shim",
-        name: "strongroom-shim",
-        kind: Kind::Hazmat,
-        features: &[],
-    },
-    Program {
-        package: "strongroom-shim",
-        file: "strongroom-shim",
-        name: "strongroom-shim-released",
-        kind: Kind::Released,
-        features: &["--no-default-features"],
-    },
+const SHIM: Program = Program {
+    package: "strongroom-shim",
+    file: "strongroom-shim",
+    name: "shim-rust",
+    kind: Kind::Hazmat,
+    features: &[],
+    soft: false,
+};
+
+const TOOLS: [Program; 4] = [
+    Program { package: "strongroom-conformance", file: "conformance", name: "conformance", ..SHIM },
+    SHIM,
+    Program { name: "shim-rust-soft", soft: true, ..SHIM },
+    Program { name: "shim-rust-release", kind: Kind::Released, features: &["--no-default-features"], ..SHIM },
 ];

@@ -63,9 +63,13 @@ pub(super) fn program(ctx: &Ctx, program: &Program) -> Result<()> {
     let mut cargo = ctx.cargo("build");
     cargo.args(["--quiet", "-p", program.package, "--bin", program.file]);
     cargo.args(["--profile", program.kind.profile()]).args(program.features);
-    util::run(&mut cargo)?;
-    let built = ctx.cargo_target().join(program.kind.profile()).join(program.file);
-    util::copy(&built, &ctx.bin(program.name))
+    let mut dir = ctx.cargo_target();
+    if program.soft {
+        dir.push("soft");
+        cargo.env("RUSTFLAGS", SOFT);
+    }
+    util::run(cargo.arg("--target-dir").arg(&dir))?;
+    util::copy(&dir.join(program.kind.profile()).join(program.file), &ctx.bin(program.name))
 }
 
 /// A program of the workspace.
@@ -77,7 +81,12 @@ pub(super) struct Program {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) features: &'static [&'static str],
+    /// Built on the ciphers that need no processor's help.
+    pub(super) soft: bool,
 }
+
+/// The flags that choose the soft back ends.
+pub(crate) const SOFT: &str = r#"--cfg aes_backend="soft" --cfg polyval_backend="soft""#;
 
 /// The flags of native builds, as cargo takes them.
 fn flags(ctx: &Ctx) -> Result<String> {

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test of every host, as stages of one table.
 
+mod crate_package;
 mod stages;
 
 use std::time::{Duration, Instant};
