@@ -11,8 +11,8 @@
 //!   spell them; everything else is bytes and numbers.
 //! - A panic never crosses: it becomes `INTERNAL`.
 //!
-//! Unsafe code stands in `ptr.rs` and in the `extern "C"` shells, which trust the caller for
-//! exactly what the header asks.
+//! Unsafe code stands in `ptr.rs`, in the `extern "C"` shells, which trust the caller for exactly
+//! what the header asks, and in `registers.rs`, which clears what AES leaves there.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 #![allow(non_camel_case_types, reason = "types carry the names that the header gives them")]
@@ -23,6 +23,7 @@ mod functions;
 mod hazmat;
 mod keys;
 mod ptr;
+mod registers;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use strongroom::Error;
 
+use crate::registers;
+
 /// 0, or the number of an error.
 pub type strongroom_status = u32;
 
@@ -89,7 +91,9 @@ pub extern "C" fn strongroom_error_text(status: strongroom_status) -> *const c_c
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), Error>) -> strongroom_status {
     // Unwind safety: the core's locks are poisoned or its state is whole after a panic; nothing
     // of ours outlives the closure.
-    match catch_unwind(AssertUnwindSafe(body)) {
+    let ended = catch_unwind(AssertUnwindSafe(body));
+    registers::wipe();
+    match ended {
         Ok(Ok(())) => STRONGROOM_OK,
         Ok(Err(error)) => error.number(),
         Err(_) => STRONGROOM_INTERNAL,
