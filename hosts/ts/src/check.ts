@@ -16,34 +16,47 @@ const offsetOf = getter(typedArray, "byteOffset");
 const lengthOf = getter(typedArray, "length");
 const bufferLengthOf = getter(ArrayBuffer.prototype, "byteLength");
 
-/** An object's own members, taken out of it once. */
-export type Members<Name extends string> = { readonly [name in Name]: unknown };
+/** An object's members in the order of `Names`. */
+export type Members<Names extends readonly string[]> = { [at in keyof Names]: unknown };
 
 /**
  * Reads each of an object's own members once. A member that is `undefined` is absent; one whose name
  * is not in `names` is refused with `unknown`, or passed over without being read if `unknown` is absent.
  */
-export function members<Name extends string>(
+export function members<const Names extends readonly string[]>(
   value: unknown,
-  names: readonly Name[],
+  names: Names,
   unknown?: "BAD_INPUT" | "UNKNOWN_OPTION",
-): Members<Name> {
-  if (typeof value !== "object" || value === null || isArray(value)) fail("BAD_INPUT");
-  const found: Record<string, unknown> = {};
-  for (const name of names) found[name] = undefined;
-  for (const [name, member] of entries(value, unknown ? undefined : names)) {
-    if (typeof name === "string" && hasOwn(found, name)) found[name] = member;
-    else fail(unknown ?? "BAD_INPUT");
+): Members<Names> {
+  if (typeof value !== "object" || value === null) fail("BAD_INPUT");
+  try {
+    if (isArray(value)) fail("BAD_INPUT");
+    const found: unknown[] = [];
+    let own = 0;
+    for (const name of names) {
+      const isOwn = hasOwn(value, name);
+      if (isOwn) own++;
+      found.push(isOwn ? (value as Record<string, unknown>)[name] : undefined);
+    }
+    if (unknown && ownKeys(value).length > own) refuseOthers(value, names, unknown);
+    return found as Members<Names>;
+  } catch (thrown) {
+    return notOurs(thrown);
   }
-  return found as Members<Name>;
 }
 
-/** Own members that are not `undefined`, each read once; only those in `names` if that is given. */
-export function entries(value: object, names?: readonly string[]): [string | symbol, unknown][] {
-  const found: [string | symbol, unknown][] = [];
+/** Refuses own members that are not in `names`, unless they are `undefined`. */
+function refuseOthers(value: object, names: readonly unknown[], unknown: "BAD_INPUT" | "UNKNOWN_OPTION"): void {
+  for (const name of ownKeys(value)) {
+    if (!names.includes(name) && (value as Record<string | symbol, unknown>)[name] !== undefined) fail(unknown);
+  }
+}
+
+/** Own members that are not `undefined`, each read once. */
+export function entries(value: object): [string | symbol, unknown][] {
   return reading(() => {
+    const found: [string | symbol, unknown][] = [];
     for (const name of ownKeys(value)) {
-      if (names && !(names as readonly unknown[]).includes(name)) continue;
       const member = (value as Record<string | symbol, unknown>)[name];
       if (member !== undefined) found.push([name, member]);
     }
@@ -116,14 +129,19 @@ export function wipe(value: unknown): void {
   }
 }
 
-/** Runs what may run the caller's code (getters, proxies); what that throws is BAD_INPUT. */
+/** Runs what may run the caller's code (getters, proxies). */
 function reading<T>(read: () => T): T {
   try {
     return read();
   } catch (thrown) {
-    if (thrown instanceof StrongroomError) throw thrown;
-    return fail("BAD_INPUT");
+    return notOurs(thrown);
   }
+}
+
+/** What the caller's own code threw is BAD_INPUT. */
+function notOurs(thrown: unknown): never {
+  if (thrown instanceof StrongroomError) throw thrown;
+  return fail("BAD_INPUT");
 }
 
 function getter(prototype: object, name: string | symbol): (value: unknown) => unknown {

@@ -11,7 +11,7 @@ export type BindingParts = [
 
 /** Takes a binding apart. */
 export function binding(value: unknown): BindingParts {
-  const { org, table, record, field, revision } = members(value, BINDING, "BAD_INPUT");
+  const [org, table, record, field, revision] = members(value, BINDING, "BAD_INPUT");
   return [text(org), text(table), text(record), text(field), optional(revision, u64)];
 }
 
@@ -30,23 +30,24 @@ export function sealOptionsCopy(value: unknown): SealOptions {
 /** Reads the options of a seal or a reseal; what is absent is `undefined`. */
 export function sealOptions(value: unknown): { scope: RawScope | undefined; padded: boolean | undefined } {
   if (value === undefined) return { scope: undefined, padded: undefined };
-  const { scope, padded } = members(value, SEAL_OPTIONS, "UNKNOWN_OPTION");
+  const [scope, padded] = members(value, SEAL_OPTIONS, "UNKNOWN_OPTION");
   return { scope: optional(scope, scopeNumber), padded: optional(padded, flag) };
 }
 
 /** A reply's members. Read first of all, so that the DEK in it can be wiped whatever comes after. */
-export function readReply(value: unknown): Members<(typeof REPLY)[number]> {
+export function readReply(value: unknown): Members<typeof REPLY> {
   return members(value, REPLY);
 }
 
 /** Takes a reply apart. Bytes last: see `bytes`. */
 export function reply(read: ReturnType<typeof readReply>): RawReply {
+  const [endpoint, error, keyId, plaintext, ciphertextBlob] = read;
   return [
-    text(read.endpoint),
-    optional(read.error, text),
-    optional(read.KeyId, text),
-    optional(read.Plaintext, bytes),
-    optional(read.CiphertextBlob, bytes),
+    text(endpoint),
+    optional(error, text),
+    optional(keyId, text),
+    optional(plaintext, bytes),
+    optional(ciphertextBlob, bytes),
   ];
 }
 
@@ -56,7 +57,7 @@ export function withReply<T>(value: unknown, use: (read: ReturnType<typeof readR
   try {
     return use(read);
   } finally {
-    wipe(read.Plaintext);
+    wipe(read[PLAINTEXT]);
   }
 }
 
@@ -77,3 +78,4 @@ function scopeNumber(value: unknown): RawScope {
 const BINDING = ["org", "table", "record", "field", "revision"] as const;
 const SEAL_OPTIONS = ["scope", "padded"] as const;
 const REPLY = ["endpoint", "error", "KeyId", "Plaintext", "CiphertextBlob"] as const;
+const PLAINTEXT = 3;

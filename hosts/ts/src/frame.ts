@@ -32,56 +32,81 @@ export function batch(
 ): BatchResult[] {
   // In this order: converting may run the caller's code, which may detach another item's buffer.
   const converted = list.map((item) => attempt(() => convert(item)));
-  const encoded = converted.map((item) => (item instanceof StrongroomError ? item : attempt(() => encode(item))));
-  const sent = encoded.filter((item): item is Encoded => !(item instanceof StrongroomError));
+  const utf8 = encoder();
+  const parts = converted.map((item) => (item instanceof StrongroomError ? item : attempt(() => split(item, utf8))));
 
-  const frame = new Uint8Array(sent.reduce((sum, part) => sum + part.head.length + part.value.length, 0));
-  let end = 0;
-  for (const { head, value } of sent) {
-    frame.set(head, end);
-    frame.set(value, end + head.length);
-    end += head.length + value.length;
+  let length = 0;
+  let sent = 0;
+  for (const part of parts) {
+    if (part instanceof StrongroomError) continue;
+    length += part.length;
+    sent++;
   }
-  const out = new Uint8Array(frame.length + grows * sent.length);
+  const frame = new Uint8Array(length);
+  const out = new Uint8Array(length + grows * sent);
   try {
+    write(frame, parts);
     run(frame, out);
-    return decode(encoded, out);
+    return decode(parts, out);
   } finally {
     wipe(frame);
     wipe(out);
   }
 }
 
-interface Encoded {
-  readonly head: Uint8Array;
+/** An item in bytes. */
+interface Parts {
+  readonly item: FrameItem;
+  readonly names: readonly Uint8Array[];
   readonly value: Uint8Array;
+  readonly length: number;
 }
 
-function encode(item: FrameItem): Encoded {
+function split(item: FrameItem, utf8: (text: string) => Uint8Array): Parts {
   const value = bytes(item.value);
-  const [org, table, record, field, revision] = item.binding;
-  const parts = [org, table, record, field].map((part) => new TextEncoder().encode(part));
-  const head = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, FIXED));
-  const view = new DataView(head.buffer);
+  const [org, table, record, field] = item.binding;
+  const names = [utf8(org), utf8(table), utf8(record), utf8(field)];
+  return { item, names, value, length: names.reduce((sum, name) => sum + 4 + name.length, FIXED + value.length) };
+}
+
+function write(frame: Uint8Array<ArrayBuffer>, parts: readonly (Parts | StrongroomError)[]): void {
+  const view = new DataView(frame.buffer);
   let at = 0;
   for (const part of parts) {
-    view.setUint32(at, part.length);
-    head.set(part, at + 4);
-    at += 4 + part.length;
+    if (part instanceof StrongroomError) continue;
+    const { item, names, value } = part;
+    for (const name of names) {
+      view.setUint32(at, name.length);
+      frame.set(name, at + 4);
+      at += 4 + name.length;
+    }
+    const revision = item.binding[4];
+    view.setUint8(at, revision === undefined ? 0 : 1);
+    view.setBigUint64(at + 1, revision ?? 0n);
+    view.setUint8(at + 9, item.scope);
+    view.setUint8(at + 10, item.padded ? 1 : 0);
+    view.setUint32(at + 11, value.length);
+    frame.set(value, at + FIXED);
+    at += FIXED + value.length;
   }
-  view.setUint8(at, revision === undefined ? 0 : 1);
-  view.setBigUint64(at + 1, revision ?? 0n);
-  view.setUint8(at + 9, item.scope);
-  view.setUint8(at + 10, item.padded ? 1 : 0);
-  view.setUint32(at + 11, value.length);
-  return { head, value };
 }
 
-function decode(encoded: readonly unknown[], out: Uint8Array): BatchResult[] {
+/** Encodes each text once: in a batch most of them are the same. */
+function encoder(): (text: string) => Uint8Array {
+  const utf8 = new TextEncoder();
+  const known = new Map<string, Uint8Array>();
+  return (text) => {
+    let encoded = known.get(text);
+    if (!encoded) known.set(text, (encoded = utf8.encode(text)));
+    return encoded;
+  };
+}
+
+function decode(parts: readonly unknown[], out: Uint8Array): BatchResult[] {
   const view = new DataView(out.buffer);
   let at = 0;
-  return encoded.map((item) => {
-    if (item instanceof StrongroomError) return { ok: false, error: item };
+  return parts.map((part) => {
+    if (part instanceof StrongroomError) return { ok: false, error: part };
     const number = view.getUint32(at);
     const start = at + 8;
     at = start + view.getUint32(at + 4);
@@ -100,7 +125,7 @@ function attempt<T>(work: () => T): T | StrongroomError {
 }
 
 declare class TextEncoder {
-  encode(text: string): Uint8Array<ArrayBuffer>;
+  encode(text: string): Uint8Array;
 }
 
 // u8 has revision, u64 revision, u8 scope, u8 padded, u32 length

@@ -130,6 +130,6 @@ export function bindHazmat<R extends RawHazmat, V extends Vault>(
 }
 
 function clock(value: unknown): Clock {
-  const { wall, mono } = members(value, ["wall", "mono"], "BAD_INPUT");
+  const [wall, mono] = members(value, ["wall", "mono"], "BAD_INPUT");
   return { wall: u64(wall), mono: u64(mono) };
 }

@@ -75,15 +75,16 @@ export class KmsVault<V extends Vault> {
 
   /** @internal Packages bind the vault: see `bindKmsVault`. */
   constructor(api: KmsVaultApi<V>, options: KmsVaultOptions) {
-    const { org, kms, store, tries, backoffMs, ...rest } = members(options, OPTIONS, "UNKNOWN_OPTION");
-    const cmks = cmksCopy(rest.cmks);
+    const [org, listed, kms, store, tries, backoffMs, ...rest] = members(options, OPTIONS, "UNKNOWN_OPTION");
+    const cmks = cmksCopy(listed);
     const asker = new Asker(kms as Kms, { tries, backoffMs } as RetryOptions);
     if (typeof store !== "object" || store === null) fail("BAD_INPUT");
     this.#org = text(org);
     this.#cmks = cmks[this.#org] ?? [];
     this.#store = store as WrapStore;
     this.#api = api;
-    this.vault = new api.Vault({ ...rest, cmks } as VaultOptions);
+    const others = Object.fromEntries(VAULT_OPTIONS.map((name, at) => [name, rest[at]]));
+    this.vault = new api.Vault({ ...others, cmks } as VaultOptions);
     this.#source = new DekSource(this.vault, this.#org, this.#cmks, this.#store, asker);
     this.#readiness = new SealReadiness(this.vault, this.#org, this.#store, this.#source);
   }
@@ -108,7 +109,7 @@ export class KmsVault<V extends Vault> {
   /** {@link seal} for up to 10,000 values. Each has its own result, in the order of the items. */
   async sealMany(list: readonly SealItem[]): Promise<BatchResult[]> {
     const read = copies(list, (item) => {
-      const { binding, plaintext, options } = members(item, ["binding", "plaintext", "options"], "BAD_INPUT");
+      const [binding, plaintext, options] = members(item, ["binding", "plaintext", "options"], "BAD_INPUT");
       return { binding: bindingCopy(binding), plaintext: bytes(plaintext), options: sealOptionsCopy(options) };
     });
     const errand = this.#source.begin();
@@ -133,7 +134,7 @@ export class KmsVault<V extends Vault> {
   /** {@link open} for up to 10,000 envelopes. Each has its own result, in the order of the items. */
   async openMany(list: readonly OpenItem[]): Promise<BatchResult[]> {
     const read = copies(list, (item) => {
-      const { binding, envelope } = members(item, ["binding", "envelope"], "BAD_INPUT");
+      const [binding, envelope] = members(item, ["binding", "envelope"], "BAD_INPUT");
       return { binding: bindingCopy(binding), envelope: bytes(envelope) };
     });
     const errand = this.#source.begin();
@@ -397,10 +398,8 @@ function now(): number {
   return Math.floor(Date.now() / 1_000);
 }
 
-const OPTIONS = [
-  "org", "cmks", "kms", "store", "tries", "backoffMs",
-  "ttl", "session", "region", "sealLimit", "fieldLimit", "minVersions", "dangerEndpoint",
-] as const;
+const VAULT_OPTIONS = ["ttl", "session", "region", "sealLimit", "fieldLimit", "minVersions", "dangerEndpoint"] as const;
+const OPTIONS = ["org", "cmks", "kms", "store", "tries", "backoffMs", ...VAULT_OPTIONS] as const;
 
 /** Half of what a vault holds at once, so that one piece never drives out its own DEKs. */
 const CHUNK = 2_048;

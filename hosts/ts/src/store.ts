@@ -168,7 +168,7 @@ export function plainActive(value: unknown): ActiveRow {
 
 /** What a row, or a part of one, is found by. */
 export function plainKey(value: unknown): RowKey {
-  const { dekRef, reader, keyId } = members(value, ["dekRef", "reader", "keyId"]);
+  const [dekRef, reader, keyId] = members(value, ["dekRef", "reader", "keyId"]);
   return { dekRef: text(dekRef), reader: text(reader), keyId: text(keyId) };
 }
 

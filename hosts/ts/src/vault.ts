@@ -128,7 +128,8 @@ export class Vault {
     const place = binding(at);
     const { scope = 0, padded = false } = sealOptions(options);
     const value = bytes(plaintext);
-    const out = new Uint8Array(raw.sealedLength(Math.min(value.length, MAX_FIELD), padded));
+    const length = Math.min(value.length, MAX_FIELD);
+    const out = new Uint8Array(padded ? raw.sealedLength(length, true) : length + OVERHEAD);
     return cut(out, raw.seal(handle, ...place, value, scope, padded, out));
   }
 
@@ -151,10 +152,10 @@ export class Vault {
   sealMany(list: readonly SealItem[]): BatchResult[] {
     const { raw, handle } = opened(this);
     const convert = (item: unknown) => {
-      const read = members(item, SEAL_ITEM, "BAD_INPUT");
-      const place = binding(read.binding);
-      const { scope = 0, padded = false } = sealOptions(read.options);
-      return { binding: place, scope, padded, value: read.plaintext };
+      const [at, value, options] = members(item, SEAL_ITEM, "BAD_INPUT");
+      const place = binding(at);
+      const { scope = 0, padded = false } = sealOptions(options);
+      return { binding: place, scope, padded, value };
     };
     return batch(items(list), convert, MAX_GROWTH, (frame, out) => raw.sealFrame(handle, frame, out));
   }
@@ -163,8 +164,8 @@ export class Vault {
   openMany(list: readonly OpenItem[]): BatchResult[] {
     const { raw, handle } = opened(this);
     const convert = (item: unknown) => {
-      const read = members(item, OPEN_ITEM, "BAD_INPUT");
-      return { binding: binding(read.binding), scope: 0 as const, padded: false, value: read.envelope };
+      const [at, value] = members(item, OPEN_ITEM, "BAD_INPUT");
+      return { binding: binding(at), scope: 0 as const, padded: false, value };
     };
     return batch(items(list), convert, 0, (frame, out) => raw.openFrame(handle, frame, out));
   }
