@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Stage, crate_package};
+use super::{Needs, Stage, crate_package};
 use crate::{
     build::native::SOFT,
     shims::CIPHERS,
@@ -10,25 +10,66 @@ use crate::{
 };
 
 pub(super) const STAGES: &[Stage] = &[
-    Stage { name: "rust", about: "every crate of the workspace", run: rust },
-    Stage { name: "rust-soft", about: "the core on its soft AES back end", run: rust_soft },
-    Stage { name: "typescript", about: "the source of both JavaScript packages", run: typescript },
-    Stage { name: "node", about: "the Node package", run: node },
-    Stage { name: "wasm", about: "the browser's package, in Node and in Chromium", run: wasm },
-    Stage { name: "go", about: "the C example, the Go modules, races and memory", run: go },
-    Stage { name: "vectors", about: "the shared vectors in every host", run: |ctx| conformance(ctx, &["vectors"]) },
-    Stage { name: "bits", about: "every bit flipped, every truncation", run: |ctx| conformance(ctx, &["bits"]) },
+    Stage { name: "rust", about: "every crate of the workspace", needs: Needs::Sources, run: rust },
+    Stage { name: "rust-soft", about: "the core on its soft AES back end", needs: Needs::Sources, run: rust_soft },
+    Stage {
+        name: "crate-package",
+        about: "the packed crate, outside the project",
+        needs: Needs::Sources,
+        run: crate_package::test,
+    },
+    Stage {
+        name: "typescript",
+        about: "the source of both JavaScript packages",
+        needs: Needs::Builds,
+        run: typescript,
+    },
+    Stage { name: "node", about: "the Node package", needs: Needs::Builds, run: node },
+    Stage { name: "wasm", about: "the browser's package, in Node and in Chromium", needs: Needs::Builds, run: wasm },
+    Stage { name: "go", about: "the C example and the Go modules", needs: Needs::Builds, run: go },
+    Stage {
+        name: "vectors",
+        about: "the shared vectors in every host",
+        needs: Needs::Builds,
+        run: |ctx| conformance(ctx, &["vectors"]),
+    },
+    Stage {
+        name: "bits",
+        about: "every bit flipped, every truncation, in every host",
+        needs: Needs::Builds,
+        run: |ctx| conformance(ctx, &["bits"]),
+    },
     Stage {
         name: "transplants",
         about: "36 x 36 transplants in every host",
+        needs: Needs::Builds,
         run: |ctx| conformance(ctx, &["transplants"]),
     },
-    Stage { name: "scenarios", about: "vaults over time, in every host", run: |ctx| conformance(ctx, &["scenarios"]) },
-    Stage { name: "exchange", about: "each seals, every other opens, on released artefacts", run: exchange },
-    Stage { name: "cipher", about: "NIST's and Wycheproof's AES-256-GCM cases", run: cipher },
-    Stage { name: "crate-package", about: "the packed crate, outside the project", run: crate_package::test },
-    Stage { name: "node-package", about: "the packed Node package, outside the project", run: node_package },
-    Stage { name: "wasm-package", about: "the packed browser's package, outside the project", run: wasm_package },
+    Stage {
+        name: "scenarios",
+        about: "vaults over time, in every host",
+        needs: Needs::Builds,
+        run: |ctx| conformance(ctx, &["scenarios"]),
+    },
+    Stage {
+        name: "exchange",
+        about: "each host seals, every other opens, on released artefacts",
+        needs: Needs::Builds,
+        run: |ctx| conformance(ctx, &["exchange", "--messages", "200"]),
+    },
+    Stage { name: "cipher", about: "NIST's and Wycheproof's AES-256-GCM cases", needs: Needs::Builds, run: cipher },
+    Stage {
+        name: "node-package",
+        about: "the packed Node package, outside the project",
+        needs: Needs::Builds,
+        run: |ctx| run(ctx.cmd("node").arg("bindings-node/test/pack.mjs")),
+    },
+    Stage {
+        name: "wasm-package",
+        about: "the packed browser's package, outside the project",
+        needs: Needs::Builds,
+        run: |ctx| run(ctx.cmd("node").arg("bindings-wasm/test/pack.mjs")),
+    },
 ];
 
 fn rust(ctx: &Ctx) -> Result<()> {
@@ -58,10 +99,6 @@ fn go(ctx: &Ctx) -> Result<()> {
     run(ctx.cmd("sh").arg("bindings-go/test.sh"))
 }
 
-fn exchange(ctx: &Ctx) -> Result<()> {
-    conformance(ctx, &["exchange", "--messages", "200"])
-}
-
 fn cipher(ctx: &Ctx) -> Result<()> {
     let find = "import cryptography_vectors as v, os; print(os.path.dirname(v.__file__))";
     let vectors = output(ctx.cmd(ctx.venv("python")).args(["-c", find]))?;
@@ -71,14 +108,6 @@ fn cipher(ctx: &Ctx) -> Result<()> {
 
 fn conformance(ctx: &Ctx, args: &[&str]) -> Result<()> {
     run(ctx.cmd(ctx.bin("conformance")).args(args))
-}
-
-fn node_package(ctx: &Ctx) -> Result<()> {
-    run(ctx.cmd("node").arg("bindings-node/test/pack.mjs"))
-}
-
-fn wasm_package(ctx: &Ctx) -> Result<()> {
-    run(ctx.cmd("node").arg("bindings-wasm/test/pack.mjs"))
 }
 
 /// Every `*.test.mjs` of a package's test folder; Node 20 knows no patterns, so they are listed.
