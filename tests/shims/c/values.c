@@ -15,12 +15,12 @@ uint64_t keep(strongroom_vault *made) {
   return vault_count;
 }
 
+// A number that is none gives a null vault, for the library to judge.
 static strongroom_vault **slot(const json *line) {
+  static strongroom_vault *none;
   uint32_t number = u32(line, "vault");
-  if (number < 1 || number > vault_count) {
-    crash("no such vault");
-  }
-  return &vaults[number - 1];
+  none = NULL;
+  return number >= 1 && number <= vault_count ? &vaults[number - 1] : &none;
 }
 
 strongroom_vault *vault(const json *line) { return *slot(line); }

@@ -2,14 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 
 	strongroom "strongroom.dev/go"
 )
 
 var (
-	ops    = map[string]op{}
-	vaults []*strongroom.Vault
+	ops = map[string]op{}
+	// A number that is none gives a nil vault, for the package to judge.
+	vaults = map[int]*strongroom.Vault{}
 )
 
 func init() {
@@ -105,10 +105,10 @@ type replyMembers struct {
 func on[M any](call func(*strongroom.Vault, M) (any, error)) op {
 	return func(line []byte) (any, error) {
 		var head struct{ Vault int }
-		if err := json.Unmarshal(line, &head); err != nil || head.Vault < 1 || head.Vault > len(vaults) {
-			return nil, errors.New("no such vault")
+		if json.Unmarshal(line, &head) != nil {
+			return nil, strongroom.ErrBadInput
 		}
-		return typed(func(m M) (any, error) { return call(vaults[head.Vault-1], m) })(line)
+		return typed(func(m M) (any, error) { return call(vaults[head.Vault], m) })(line)
 	}
 }
 
@@ -126,8 +126,9 @@ func keep(vault *strongroom.Vault, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	vaults = append(vaults, vault)
-	return len(vaults), nil
+	number := len(vaults) + 1
+	vaults[number] = vault
+	return number, nil
 }
 
 // encrypt puts the DEK where an Encrypt request has it.
