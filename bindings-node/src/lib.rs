@@ -10,7 +10,7 @@
 //! - Bytes are read where JavaScript keeps them, and plaintext is written only into a
 //!   buffer that JavaScript owns. Nothing is ever returned as an external buffer.
 //! - No thread-locals: any worker may use any handle.
-//! - Unsafe code is in `values/` alone.
+//! - Unsafe code is in `values/` alone, and in `registers.rs`, which clears what AES leaves there.
 #![deny(unsafe_code)]
 
 mod cpu;
@@ -20,5 +20,9 @@ mod handles;
 #[cfg(feature = "hazmat")]
 mod hazmat;
 mod module;
+// One file for both native hosts: a signal's frame would save the DEK from the registers.
+#[path = "../../bindings-go/src/registers.rs"]
+#[allow(unsafe_code, reason = "clearing registers takes assembly")]
+mod registers;
 mod values;
 mod vaults;

@@ -11,6 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use strongroom::Error;
 
+use crate::registers;
+
 pub(crate) use bytes::{Bytes, Copied, Numbers, Output, Secret};
 pub(crate) use scalars::{Flag, Revision, Text, Whole};
 
@@ -24,5 +26,6 @@ pub(crate) type Result<T, E = napi::Error<&'static str>> = core::result::Result<
 /// What `body` says, and [`Error::Internal`] for a panic.
 pub(crate) fn guard<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T> {
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or(Err(Error::Internal));
+    registers::wipe();
     outcome.map_err(|error| napi::Error::new(error.name(), error.text()))
 }
