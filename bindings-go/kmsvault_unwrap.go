@@ -91,8 +91,8 @@ type candidate struct {
 	members WrapMembers
 }
 
-// unwrap has the KMS unwrap a DEK, once however many wait. Without rows it reads
-// them itself.
+// unwrap has the KMS unwrap a DEK, once however many wait. Without rows it is a KEK,
+// whose rows it reads itself.
 func (v *KmsVault) unwrap(ctx context.Context, ref DekRef, rows []candidate) error {
 	return once(ctx, ref, func() error {
 		return v.flights.do(ctx, flightKey{unwrapDek, ref}, func(ctx context.Context) error {
@@ -101,7 +101,7 @@ func (v *KmsVault) unwrap(ctx context.Context, ref DekRef, rows []candidate) err
 			}
 			rows, err := rows, error(nil)
 			if rows == nil {
-				rows, err = v.wrapped(ctx, ref)
+				rows, err = v.kekRows(ctx, ref)
 			}
 			if err != nil {
 				return err
@@ -111,13 +111,14 @@ func (v *KmsVault) unwrap(ctx context.Context, ref DekRef, rows []candidate) err
 	})
 }
 
-// wrapped reads the rows of a DEK that the KMS can unwrap.
-func (v *KmsVault) wrapped(ctx context.Context, ref DekRef) ([]candidate, error) {
+// kekRows reads the rows of an org DEK. A record DEK that a local row names as its KEK
+// is not worth a call: the vault would refuse it.
+func (v *KmsVault) kekRows(ctx context.Context, ref DekRef) ([]candidate, error) {
 	rows, err := v.store.Rows(ctx, ref, v.org)
 	var wrapped []candidate
 	for _, row := range rows {
 		members, err := row.Members()
-		if err == nil && members.DekRef == ref && members.Provider != providerLocal {
+		if err == nil && members.DekRef == ref && members.Purpose == purposeOrgDek {
 			wrapped = append(wrapped, candidate{row, members})
 		}
 	}
