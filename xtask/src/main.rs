@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod demo;
 mod jobs;
 mod setup;
 mod shims;
@@ -46,7 +47,7 @@ const CHORES: &[Chore] = &[
     Chore {
         name: "build",
         args: "[PART]",
-        about: "build all, or one of: released hazmat node c wasm cli",
+        about: "build all, or one of: released hazmat cli tools, {node c wasm}[-hazmat]",
         run: |ctx, args| {
             setup::for_checks(ctx)?;
             match args {
@@ -83,6 +84,12 @@ const CHORES: &[Chore] = &[
         args: "[--only STAGE]",
         about: "set up, build, and run every test of every host",
         run: |ctx, args| test::run(ctx, only(args)?),
+    },
+    Chore {
+        name: "demo",
+        args: "",
+        about: "set up, build, and show it all at work; leaves target/demo/report.html",
+        run: demo::run,
     },
     Chore {
         name: "dist",

@@ -55,20 +55,25 @@ pub(crate) fn hazmat(ctx: &Ctx) -> Result<()> {
     timed("build of the conformance tools", || TOOLS.iter().try_for_each(|tool| native::program(ctx, tool)))
 }
 
-/// Builds one part by its name.
+/// Builds one part by its name; `-hazmat` behind it asks for the test build.
 ///
 /// # Errors
 /// If there is no such part, or its build fails.
 pub(crate) fn part(ctx: &Ctx, name: &str) -> Result<()> {
-    match name {
-        "released" => released(ctx),
-        "hazmat" => hazmat(ctx),
-        "node" => timed(name, || node::build(ctx, Kind::Released)),
-        "c" => timed(name, || c::build(ctx, Kind::Released)),
-        "wasm" => timed(name, || wasm::build(ctx, Kind::Released)),
-        "cli" => timed(name, || native::program(ctx, &COMMAND)),
+    let (part, kind) = match name.strip_suffix("-hazmat") {
+        Some(part) => (part, Kind::Hazmat),
+        None => (name, Kind::Released),
+    };
+    timed(name, || match (part, kind) {
+        ("released", Kind::Released) => released(ctx),
+        ("hazmat", Kind::Released) => hazmat(ctx),
+        ("node", _) => node::build(ctx, kind),
+        ("c", _) => c::build(ctx, kind),
+        ("wasm", _) => wasm::build(ctx, kind),
+        ("cli", Kind::Released) => native::program(ctx, &COMMAND),
+        ("tools", Kind::Released) => TOOLS.iter().try_for_each(|tool| native::program(ctx, tool)),
         _ => bail!("no part has the name {name:?}"),
-    }
+    })
 }
 
 fn packages(ctx: &Ctx, kind: Kind) -> Result<()> {

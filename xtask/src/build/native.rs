@@ -63,9 +63,10 @@ pub(super) fn program(ctx: &Ctx, program: &Program) -> Result<()> {
     let mut cargo = ctx.cargo("build");
     cargo.args(["--quiet", "-p", program.package, "--bin", program.file]);
     cargo.args(["--profile", program.kind.profile()]).args(program.features);
-    let mut dir = ctx.cargo_target();
+    // Not in cargo's own folder, where the profile's would be that of the test builds.
+    let mut dir = ctx.cargo_target().join("programs");
     if program.soft {
-        dir.push("soft");
+        dir.set_file_name("soft");
         cargo.env("RUSTFLAGS", SOFT);
     }
     util::run(cargo.arg("--target-dir").arg(&dir))?;

@@ -13,8 +13,10 @@ pub(super) fn go(ctx: &Ctx) -> Result<String> {
         if !unformatted.is_empty() {
             bail!("not formatted in {}: {}", module.display(), unformatted.replace('\n', " "));
         }
-        let args = ["vet", "-mod=readonly", "./..."];
-        output(ctx.cmd("go").args(args).env("GOFLAGS", "").current_dir(module))?;
+        for tags in ["", "hazmat,kmsit"] {
+            let args = ["vet", "-mod=readonly", "-tags", tags, "./..."];
+            output(ctx.cmd("go").args(args).current_dir(module))?;
+        }
     }
     Ok(format!("{} modules", modules.len()))
 }

@@ -28,6 +28,12 @@ pub(super) const STAGES: &[Stage] = &[
     Stage { name: "wasm", about: "the browser's package, in Node and in Chromium", needs: Needs::Builds, run: wasm },
     Stage { name: "go", about: "the C example and the Go modules", needs: Needs::Builds, run: go },
     Stage {
+        name: "go-kms",
+        about: "the Go adapter and loop on the local KMS and on moto",
+        needs: Needs::Builds,
+        run: go_kms,
+    },
+    Stage {
         name: "vectors",
         about: "the shared vectors in every host",
         needs: Needs::Builds,
@@ -97,6 +103,14 @@ fn wasm(ctx: &Ctx) -> Result<()> {
 
 fn go(ctx: &Ctx) -> Result<()> {
     run(ctx.cmd("sh").arg("bindings-go/test.sh"))
+}
+
+fn go_kms(ctx: &Ctx) -> Result<()> {
+    for tags in ["", "kmsit"] {
+        let args = ["test", "-mod=readonly", "-count=1", "-tags", tags, "./..."];
+        run(ctx.cmd("go").args(args).current_dir(ctx.path("bindings-go/awskms")))?;
+    }
+    Ok(())
 }
 
 fn cipher(ctx: &Ctx) -> Result<()> {

@@ -1,0 +1,1 @@
+pub(super) fn page(_: &super::world::World<'_>, _: std::time::Duration) -> String { String::new() }

@@ -1,0 +1,68 @@
+//! What can be said only at the end: about everything that any process said or asked.
+
+use std::collections::BTreeSet;
+
+use crate::demo::{
+    export,
+    kms::Log,
+    step::Refusal,
+    world::{CONTOSO, MALLORY, NORTHWIND, World},
+};
+
+/// No opened field passed between processes: none stands in what they said.
+pub(super) fn outputs(world: &mut World<'_>) {
+    world.step("xtask", "looks for plaintext in all that the processes said", |world, step| {
+        let said = world.said.join("\n").into_bytes();
+        let pieces = world.corpus()?.pieces(PIECES);
+        step.check("pieces to look for", pieces.len() == PIECES, pieces.len().to_string());
+        let found = pieces.iter().filter(|piece| contains(&said, piece)).count();
+        step.equal("pieces found in it", &found, &0);
+        let data = std::fs::read(world.files.data(NORTHWIND))?;
+        let control = pieces.iter().filter(|piece| contains(&data, piece)).count();
+        step.check("the same search finds pieces in the data", control > 0, "none");
+        step.figure("lines said", world.said.len());
+        step.refusals.push(Refusal {
+            what: "pieces of plaintexts looked for in what the processes said".to_owned(),
+            tried: u64::try_from(pieces.len()).unwrap_or(u64::MAX),
+            errors: format!("{found} found"),
+            twin: format!("northwind's data file, same search: {control} found"),
+        });
+        world.witness(step, &[])
+    });
+}
+
+/// The whole log once more: nobody called whom no step accounts for.
+pub(super) fn log(world: &mut World<'_>) {
+    world.step("xtask", "reads the KMS's whole log once more", |world, step| {
+        let all = Log::new(world.files.log()).take()?;
+        let accounted: Vec<_> = world.steps.iter().flat_map(|step| step.calls.iter().cloned()).collect();
+        step.equal("calls, each accounted for by a step", &all.len(), &accounted.len());
+        step.check("they are the same calls in the same order", all == accounted, "others");
+        let callers: BTreeSet<&str> = all.iter().map(|call| call.caller.as_str()).collect();
+        step.equal("callers", &callers, &BTreeSet::from([CONTOSO, MALLORY, NORTHWIND]));
+        let clear = all.iter().filter(|call| call.context.values().any(|value| value.starts_with("proc-"))).count();
+        step.equal("contexts that name a record in clear", &clear, &0);
+        step.figure("calls in all", all.len());
+        step.figure("SHA-256 of the log", export::file_digest(&world.files.log())?);
+        world.witness(step, &[])
+    });
+}
+
+fn contains(text: &[u8], piece: &[u8]) -> bool {
+    text.windows(piece.len()).any(|window| window == piece)
+}
+
+const PIECES: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_is_found_wherever_it_stands() {
+        for text in ["piece", "a piece", "piece b"] {
+            assert!(contains(text.as_bytes(), b"piece"));
+        }
+        assert!(!contains(b"pie ce", b"piece"));
+    }
+}

@@ -1,0 +1,47 @@
+//! Every host reseals a part, and the others open it.
+
+use anyhow::Result;
+
+use super::{opening, prepare::small};
+use crate::demo::{
+    export::{self, Line},
+    step::{Step, number},
+    witness::Kind,
+    worker::Host,
+    world::{Task, World},
+};
+
+/// Each of these hosts reseals its part of an org's fields; then each opens the others' parts.
+pub(super) fn between(world: &mut World<'_>, org: &str, hosts: &[Host]) {
+    for (part, host) in hosts.iter().enumerate() {
+        let title = format!("reseals part {} of {} of {org}", part.saturating_add(1), hosts.len());
+        world.step(host.name(), &title, |world, step| reseal(world, step, *host, org, part, hosts.len()));
+    }
+    for maker in hosts {
+        for opener in hosts.iter().filter(|host| *host != maker) {
+            let file = world.files.reseal(*maker, org);
+            let title = format!("opens what {} has resealed for {org}", maker.name());
+            world.step(opener.name(), &title, |world, step| opening::file_of(world, step, *opener, &[org], file));
+        }
+    }
+}
+
+fn reseal(world: &mut World<'_>, step: &mut Step, host: Host, org: &str, part: usize, parts: usize) -> Result<()> {
+    let out = world.files.reseal(host, org);
+    let lines = export::read(&world.files.export())?;
+    let before: Vec<&Line> = lines.iter().filter(|line| line.org == org).skip(part).step_by(parts).collect();
+    let sealed = export::file_digest(&world.files.export())?;
+    let rows = export::file_digest(&world.files.store())?;
+    let task = Task::new(host, "reseal").with("org", org).with("part", format!("{part}/{parts}"));
+    let answer = world.work(step, &task.with("out", out.to_string_lossy()))?;
+    let facts = answer.facts("reseal", 0)?;
+    step.fact(facts, "/fields", small(before.len()));
+    step.fact(facts, "/kmsCalls", 1);
+    let after = export::read(&out)?;
+    step.equal("lines that are not the same field under a new IV", &export::unlike_reseals(&before, &after), &0);
+    step.equal("the export is as it was", &(export::file_digest(&world.files.export())? == sealed), &true);
+    step.equal("the store is as it was", &(export::file_digest(&world.files.store())? == rows), &true);
+    step.fields = Some(small(before.len()));
+    step.figure("resealing took, ms", number(facts, "/ms"));
+    world.witness(step, &[(1, Kind::own(org, "Decrypt"))])
+}

@@ -1,0 +1,49 @@
+//! The steps in their order.
+
+mod attacks;
+mod closing;
+mod exchange;
+mod opening;
+mod prepare;
+mod share;
+
+use anyhow::{Result, bail};
+
+use super::{
+    world::{CONTOSO, NORTHWIND, ORGS, World},
+    worker::Host::{Browser, Go, Node},
+};
+
+/// Runs every step.
+///
+/// # Errors
+/// Where the rest makes no sense any more; broken expectations alone are none.
+pub(super) fn all(world: &mut World<'_>) -> Result<()> {
+    prepare::data(world);
+    prepare::kms(world);
+    prepare::keys(world);
+    for org in ORGS {
+        prepare::seal(world, org);
+    }
+    prepare::sealed(world);
+    if !world.holds() {
+        bail!("without sealed data there is nothing to show");
+    }
+    opening::whole(world, Node, &ORGS);
+    opening::whole(world, Go, &ORGS);
+    opening::whole(world, Browser, &[CONTOSO]);
+    exchange::between(world, CONTOSO, &[Go, Node, Browser]);
+    exchange::between(world, NORTHWIND, &[Go, Node]);
+    share::share(world);
+    for host in [Go, Node, Browser] {
+        share::open(world, host);
+    }
+    attacks::transplants(world);
+    attacks::foreign(world);
+    attacks::thief(world);
+    attacks::search(world);
+    closing::outputs(world);
+    closing::log(world);
+    world.finished = true;
+    Ok(())
+}
