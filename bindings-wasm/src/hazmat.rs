@@ -1,0 +1,114 @@
+//! Test builds only: bare DEKs, fixed IVs, set clocks, a generator that fails, a trap.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use spin::Mutex;
+use strongroom::hazmat::{self, TestPlatform};
+use strongroom::{Error, Identity, Vault, VaultOptions};
+
+use crate::args::Args;
+use crate::ops::{done, nothing, row};
+use crate::secret::Secret;
+use crate::slab;
+
+/// The first number of a test build's operations.
+pub(crate) const FIRST: u32 = 100;
+
+static CLOCKS: Mutex<Vec<(u32, TestPlatform)>> = Mutex::new(Vec::new());
+
+/// Does operation `op`, in the order of `ts/hazmat.ts`.
+pub(crate) fn run(op: u32, args: &mut Args<'_>) -> Result<Secret, Error> {
+    match op.wrapping_sub(FIRST) {
+        0 => done(error_table()),
+        1 => done(hazmat::dek_ref(args.bytes()?, &identity(args)?)?.as_bytes().to_vec()),
+        2 => done(hazmat::binding_aad(args.bytes()?, &args.binding()?)?),
+        3 => {
+            let (key, identity, at) = (args.bytes()?, identity(args)?, args.binding()?);
+            let (plaintext, padded, iv) = (args.bytes()?, args.flag()?, args.optional()?);
+            done(hazmat::seal(key, &identity, &at, plaintext, padded, iv.as_deref())?)
+        }
+        4 => done(hazmat::open(args.bytes()?, &identity(args)?, &args.binding()?, args.bytes()?)?.to_vec()),
+        5 => {
+            let (key, identity, at) = (args.bytes()?, identity(args)?, args.binding()?);
+            done(hazmat::seal_many(key, &identity, &at, args.small()? as usize)?.concat())
+        }
+        6 => {
+            let (from, from_identity, to, to_identity) =
+                (args.bytes()?, identity(args)?, args.bytes()?, identity(args)?);
+            done(hazmat::reseal((from, &from_identity), (to, &to_identity), &args.binding()?, args.bytes()?)?)
+        }
+        7 => {
+            let (kek, kek_identity, key, identity) =
+                (args.bytes()?, identity(args)?, args.bytes()?, identity(args)?);
+            let (purpose, reader, created, iv) = (args.text()?, args.text()?, args.number()?, args.optional()?);
+            let (kek, key) = ((kek, &kek_identity), (key, &identity));
+            done(hazmat::wrap_local(kek, key, purpose, reader, created, iv.as_deref())?.to_json())
+        }
+        8 => {
+            let (kek, identity, row) = (args.bytes()?, identity(args)?, row(args)?);
+            done(hazmat::unwrap_local((kek, &identity), &row, &args.binding()?, args.bytes()?)?.to_vec())
+        }
+        9 => vault_new(args),
+        10 => set_clock(args),
+        11 => {
+            hazmat::set_rng_ok(args.flag()?);
+            nothing()
+        }
+        12 => done(hazmat::gcm_seal(args.bytes()?, args.bytes()?, args.bytes()?, args.bytes()?)?),
+        13 => done(hazmat::gcm_open(args.bytes()?, args.bytes()?, args.bytes()?, args.bytes()?)?),
+        14 => trap(),
+        _ => Err(Error::BadInput),
+    }
+}
+
+fn vault_new(args: &mut Args<'_>) -> Result<Secret, Error> {
+    let options = VaultOptions::from_json(args.bytes()?)?;
+    let platform = TestPlatform::new(big(args)?, big(args)?);
+    let handle = slab::keep(Vault::with_platform(&options, Box::new(platform.clone()))?)?;
+    CLOCKS.lock().push((handle, platform));
+    done(handle.to_le_bytes().to_vec())
+}
+
+fn set_clock(args: &mut Args<'_>) -> Result<Secret, Error> {
+    let handle = args.small()?;
+    let clocks = CLOCKS.lock();
+    let (_, platform) = clocks.iter().find(|(number, _)| *number == handle).ok_or(Error::BadInput)?;
+    platform.set_clock(big(args)?, big(args)?);
+    nothing()
+}
+
+fn big(args: &mut Args<'_>) -> Result<u64, Error> {
+    args.big()?.ok_or(Error::BadInput)
+}
+
+fn identity(args: &mut Args<'_>) -> Result<Identity, Error> {
+    Identity::from_json(args.bytes()?)
+}
+
+/// The core's table as JSON, for the test of the JavaScript's copy.
+fn error_table() -> String {
+    let mut json = String::from("[");
+    for error in Error::ALL {
+        if json.len() > 1 {
+            json.push(',');
+        }
+        // Names and texts hold nothing that JSON would escape.
+        json.push('[');
+        json.push_str(&error.number().to_string());
+        for part in [error.name(), error.text()] {
+            json.push_str(",\"");
+            json.push_str(part);
+            json.push('"');
+        }
+        json.push(']');
+    }
+    json.push(']');
+    json
+}
+
+#[expect(clippy::panic, reason = "to see what becomes of a panic")]
+fn trap() -> ! {
+    panic!("trap")
+}

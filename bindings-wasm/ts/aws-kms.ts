@@ -1,0 +1,1 @@
+export { awsKms, type AwsKmsOptions } from '../../hosts/ts/src/aws-kms.js';

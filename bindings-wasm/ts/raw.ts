@@ -1,0 +1,100 @@
+// The module behind the facade: its operations by name.
+import { call, initSync, sealedLength } from '#glue';
+
+import { wipe } from '../../hosts/ts/src/check.js';
+import { fail } from '../../hosts/ts/src/error.js';
+import type { Raw } from '../../hosts/ts/src/raw.js';
+import { Instance } from './instance.js';
+import { pack, type Argument } from './pack.js';
+
+/** How an operation's answer comes out of the module's bytes. */
+type Kind = 'nothing' | 'number' | 'text' | 'bytes' | 'out';
+
+/** The operations in the order of the numbers that src/ops.rs gives them. */
+const OPERATIONS = {
+  version: 'text',
+  assertFipsEndpoint: 'nothing',
+  inspect: 'text',
+  toText: 'text',
+  fromText: 'bytes',
+  kmsContext: 'text',
+  vaultNew: 'number',
+  vaultClose: 'nothing',
+  mintRequest: 'text',
+  admitMinted: 'text',
+  setActive: 'nothing',
+  unwrapRequest: 'text',
+  admit: 'bytes',
+  missing: 'bytes',
+  seal: 'out',
+  open: 'out',
+  sealFrame: 'out',
+  openFrame: 'out',
+  reseal: 'bytes',
+  rebind: 'bytes',
+  generateRecordDek: 'text',
+  wrapLocal: 'text',
+  wrapRequest: 'text',
+  shareRequest: 'text',
+  takeRequestPlaintext: 'out',
+  admitShared: 'text',
+  shredRequest: 'text',
+  tombstone: 'nothing',
+  signOut: 'text',
+  status: 'text',
+} as const satisfies Record<Exclude<keyof Raw, 'sealedLength'>, Kind>;
+
+const instance = new Instance();
+
+/** The functions of these operations, numbered from `first`. */
+export function functionsOf(operations: Record<string, Kind>, first: number): Record<string, Call> {
+  return Object.fromEntries(
+    Object.entries(operations).map(([name, kind], at) => [name, functionOf(first + at, kind, name.startsWith('admit'))]),
+  );
+}
+
+export const raw = {
+  ...functionsOf(OPERATIONS, 0),
+  sealedLength: (length: number, padded: boolean) => instance.enter(() => sealedLength(length, padded)),
+} as unknown as Raw;
+
+/** Instantiates the module. Once is enough; more changes nothing. */
+export function start(module: BufferSource | WebAssembly.Module): void {
+  if (!instance.started) instance.start(initSync({ module }).memory);
+}
+
+function functionOf(op: number, kind: Kind, takesReply: boolean): Call {
+  return (...args) => {
+    const out = kind === 'out' ? (args.pop() as Uint8Array) : undefined;
+    let packed: Uint8Array | undefined;
+    try {
+      // Of `out` the module only has to know how much may come out.
+      const all = (packed = pack(out ? [...args, out.length] : args));
+      return unpack(
+        instance.enter(() => call(op, all)),
+        kind,
+        out,
+      );
+    } finally {
+      wipe(packed);
+      // A reply's plaintext DEK stands last but one.
+      if (takesReply) wipe(args.at(-2));
+    }
+  };
+}
+
+function unpack(answer: Uint8Array, kind: Kind, out: Uint8Array | undefined): unknown {
+  if (out) {
+    // The answer may be plaintext: what is not the caller's copy is wiped.
+    if (answer.length <= out.length) out.set(answer);
+    wipe(answer);
+    return answer.length <= out.length ? answer.length : fail('BAD_INPUT');
+  }
+  if (kind === 'text') return decoder.decode(answer);
+  if (kind === 'number') return new DataView(answer.buffer).getUint32(0, true);
+  return kind === 'bytes' ? answer : undefined;
+}
+
+const decoder = new TextDecoder();
+
+type Call = (...args: Argument[]) => unknown;
