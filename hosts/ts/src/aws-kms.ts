@@ -31,6 +31,7 @@ export interface AwsKmsOptions {
 export function awsKms(client: KMSClient, options: AwsKmsOptions = {}): Kms {
   const { dangerEndpoint } = options;
   if (dangerEndpoint !== undefined && !isLoopback(dangerEndpoint)) fail("ENDPOINT_POLICY");
+  refuseRedirects(client.config.requestHandler as RequestHandler);
   return { send: (request, plaintext) => send(client, dangerEndpoint, request, plaintext) };
 }
 
@@ -46,7 +47,7 @@ async function send(
   let endpoint: string | undefined;
   let refused = false;
   const bodies: unknown[] = [];
-  const { requestHandler } = client.config;
+  const requestHandler = client.config.requestHandler as RequestHandler;
   // In the handler's place, because whatever middleware there is has run by then.
   const guard = {
     handle(http: HttpRequest, handlerOptions: unknown) {
@@ -57,7 +58,7 @@ async function send(
       }
       endpoint = resolved;
       bodies.push(http.body);
-      return (requestHandler as { handle(http: unknown, options: unknown): Promise<unknown> }).handle(http, handlerOptions);
+      return requestHandler.handle(http, handlerOptions);
     },
   };
   const configuration = { ...client.config, requestHandler: guard } as unknown as typeof client.config;
@@ -77,6 +78,24 @@ async function send(
     // An Encrypt request's holds the DEK.
     bodies.forEach(wipe);
   }
+}
+
+/** The browser's handler would follow a redirect and send the request on; Node's never does. */
+function refuseRedirects(handler: RequestHandler): void {
+  if (refusing.has(handler)) return;
+  refusing.add(handler);
+  const earlier = handler.httpHandlerConfigs?.().requestInit;
+  handler.updateHttpClientConfig?.("requestInit", (http: unknown) => ({ ...earlier?.(http), redirect: "error" }));
+}
+
+/** Handlers that are told already: a handler can belong to several clients. */
+const refusing = new WeakSet<object>();
+
+/** The part of the SDK's request handler that matters here. */
+interface RequestHandler {
+  handle(http: unknown, options: unknown): Promise<unknown>;
+  httpHandlerConfigs?(): { readonly requestInit?: (http: unknown) => object };
+  updateHttpClientConfig?(key: string, value: unknown): void;
 }
 
 /** The part of the SDK's HTTP request that says where it goes. */

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpAgent, createServer as createHttpServer } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { connect, createServer } from "node:net";
 import { after, test } from "node:test";
 
-import { KMSClient } from "@aws-sdk/client-kms";
+import { DecryptCommand, KMSClient } from "@aws-sdk/client-kms";
+import { FetchHttpHandler } from "@smithy/fetch-http-handler";
 import { awsKms } from "../build/aws-kms.js";
 import { api, cmkOf, codeOf } from "./support.mjs";
 
@@ -204,4 +205,24 @@ test("without credentials nothing is asked, and there is no URL to report", asyn
   const failing = client({ credentials: () => Promise.reject(new Error("none")) });
   assert.equal(await codeOf(awsKms(failing).send(decrypt())), "KMS_UNAVAILABLE");
   assert.equal(heard.length, before);
+});
+
+test("a redirect is not followed by the browser's handler either", async () => {
+  const redirecting = createHttpServer((_, response) => response.writeHead(303, { location: `http://127.0.0.1:${port}/` }).end());
+  await new Promise((ready) => redirecting.listen(0, "127.0.0.1", ready));
+  const dangerEndpoint = `http://127.0.0.1:${redirecting.address().port}/`;
+  let asked = 0;
+  const browser = () => client({
+    useFipsEndpoint: false, endpoint: dangerEndpoint,
+    requestHandler: new FetchHttpHandler({ requestInit: () => (asked++, {}) }),
+  });
+  const before = heard.length;
+  const reply = await awsKms(browser(), { dangerEndpoint }).send(decrypt({ dangerEndpoint }));
+  assert.equal(reply.endpoint, dangerEndpoint);
+  assert.notEqual(reply.error, undefined);
+  assert.deepEqual([heard.length, asked], [before, 1]);
+  await assert.rejects(browser().send(new DecryptCommand({ CiphertextBlob: Uint8Array.of(1) })));
+  assert.equal(heard.length, before + 1, "without the adapter the listener hears it");
+  redirecting.close();
+  redirecting.closeAllConnections();
 });
