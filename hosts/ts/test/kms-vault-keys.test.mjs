@@ -126,13 +126,13 @@ test("an older active row than a version already seen is refused", async () => {
 });
 
 test("a record DEK that ran out is fetched again while sealing and opening", async () => {
-  const { vault } = await rotated({ ttl: 1 });
+  const { vault } = await rotated({ ttl: 2 });
   await vault.generateRecordDek("hosts", "h-1");
   const envelope = await vault.seal(AT, utf8("x"), RECORD);
-  await tick(2_100);
+  await tick(3_100);
   assert.deepEqual(vault.vault.status(), []);
   assert.deepEqual(await vault.open(AT, envelope), utf8("x"));
-  await tick(2_100);
+  await tick(3_100);
   const results = await vault.sealMany([
     { binding: AT, plaintext: utf8("a") },
     { binding: AT, plaintext: utf8("b"), options: RECORD },
