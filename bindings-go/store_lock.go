@@ -20,9 +20,7 @@ import (
 //
 // It returns ErrStoreUnavailable after ten seconds.
 func lockFile(ctx context.Context, path string) (release func(), err error) {
-	token := make([]byte, 8)
-	rand.Read(token)
-	mine := fmt.Sprintf("%d %s\n", os.Getpid(), hex.EncodeToString(token))
+	mine := lockContent()
 	deadline := time.Now().Add(lockPatience)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -45,16 +43,16 @@ func lockFile(ctx context.Context, path string) (release func(), err error) {
 	}
 }
 
+// createLock makes the file with its content at once: it is written under a name of
+// its own and then linked, so that a process that dies here leaves no lock without a
+// maker.
 func createLock(path, content string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
+	draft := path + "." + strings.TrimSpace(strings.ReplaceAll(content, " ", "-"))
+	if err := os.WriteFile(draft, []byte(content), fileMode); err != nil {
 		return err
 	}
-	_, err = file.WriteString(content)
-	if err = errors.Join(err, file.Close()); err != nil {
-		_ = os.Remove(path)
-	}
-	return err
+	defer os.Remove(draft)
+	return os.Link(draft, path)
 }
 
 // breakStaleLock removes the lock of a process that is gone. Two who find the same
@@ -66,8 +64,8 @@ func breakStaleLock(path string) bool {
 		return false
 	}
 	breaker := path + ".break"
-	if createLock(breaker, "") != nil {
-		if info, err := os.Lstat(breaker); err == nil && time.Since(info.ModTime()) > lockPatience {
+	if createLock(breaker, lockContent()) != nil {
+		if isOld(breaker) {
 			_ = os.Remove(breaker)
 		}
 		return false
@@ -88,11 +86,23 @@ func staleLock(path string) (content string, stale bool) {
 	word, _, _ := strings.Cut(content, " ")
 	pid, err := strconv.Atoi(word)
 	if err != nil || pid < 1 || !strings.HasSuffix(content, "\n") {
-		// Its maker died between making and writing it, or is about to write.
-		info, err := os.Lstat(path)
-		return content, err == nil && time.Since(info.ModTime()) > lockPatience
+		// Another host's, whose maker died between making and writing it or is about to
+		// write.
+		return content, isOld(path)
 	}
 	return content, !alive(pid)
+}
+
+// lockContent is "PID TOKEN\n"; the token tells a process's locks apart.
+func lockContent() string {
+	token := make([]byte, 8)
+	rand.Read(token)
+	return fmt.Sprintf("%d %s\n", os.Getpid(), hex.EncodeToString(token))
+}
+
+func isOld(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && time.Since(info.ModTime()) > lockAge
 }
 
 // alive says whether a process of this machine exists; in doubt it does.
@@ -107,5 +117,8 @@ func alive(pid int) bool {
 
 const (
 	lockPatience = 10 * time.Second
-	lockPause    = 5 * time.Millisecond
+	// Making or breaking a lock takes microseconds. It is well below the patience, so
+	// that whoever waits lives to see it.
+	lockAge   = 5 * time.Second
+	lockPause = 5 * time.Millisecond
 )
