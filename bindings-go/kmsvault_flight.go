@@ -34,6 +34,8 @@ type flight struct {
 	done    chan struct{}
 	err     error
 	waiters int
+	// errands are those that joined.
+	errands []*errand
 	cancel  context.CancelCauseFunc
 }
 
@@ -41,11 +43,21 @@ type flight struct {
 // of the first caller's but ends only when nobody waits any more.
 func (f *flights) do(ctx context.Context, key flightKey, work func(context.Context) error) error {
 	f.lock.Lock()
+	run := errandOf(ctx)
+	if run != nil && key.work == unwrapDek {
+		if failed := run.failed[key.ref]; failed != nil {
+			f.lock.Unlock()
+			return failed
+		}
+	}
 	joined := f.running[key]
 	if joined == nil {
 		joined = f.start(context.WithoutCancel(ctx), key, work)
 	}
 	joined.waiters++
+	if run != nil {
+		joined.errands = append(joined.errands, run)
+	}
 	f.lock.Unlock()
 	select {
 	case <-joined.done:
@@ -82,6 +94,11 @@ func (f *flights) start(ctx context.Context, key flightKey, work func(context.Co
 		if f.running[key] == started {
 			delete(f.running, key)
 		}
+		if err != nil && key.work == unwrapDek {
+			for _, run := range started.errands {
+				run.failed[key.ref] = err
+			}
+		}
 		f.lock.Unlock()
 		cancel(nil)
 		started.err = err
@@ -103,36 +120,19 @@ func (f *flights) leave(key flightKey, left *flight) {
 }
 
 // errand remembers which DEKs the KMS did not give during one call of a method: a
-// hundred records whose KEK is denied must not ask for it a hundred times.
-type errand struct {
-	lock   sync.Mutex
-	failed map[DekRef]error
-}
+// hundred records whose KEK is denied must not ask for it a hundred times. The lock
+// of the flights guards it, so that nobody starts a flight between the end of one and
+// the noting of its failure.
+type errand struct{ failed map[DekRef]error }
 
 type errandKey struct{}
 
 // begin starts an errand, which goes with the context into the flights.
 func begin(ctx context.Context) context.Context {
-	return context.WithValue(ctx, errandKey{}, &errand{failed: map[DekRef]error{}})
+	return context.WithValue(ctx, errandKey{}, &errand{map[DekRef]error{}})
 }
 
-// once runs a fetch unless the errand's failed already.
-func once(ctx context.Context, ref DekRef, fetch func() error) error {
-	run, ok := ctx.Value(errandKey{}).(*errand)
-	if !ok {
-		return fetch()
-	}
-	run.lock.Lock()
-	failed := run.failed[ref]
-	run.lock.Unlock()
-	if failed != nil {
-		return failed
-	}
-	err := fetch()
-	if err != nil {
-		run.lock.Lock()
-		defer run.lock.Unlock()
-		run.failed[ref] = err
-	}
-	return err
+func errandOf(ctx context.Context) *errand {
+	run, _ := ctx.Value(errandKey{}).(*errand)
+	return run
 }

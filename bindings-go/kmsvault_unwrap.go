@@ -94,20 +94,18 @@ type candidate struct {
 // unwrap has the KMS unwrap a DEK, once however many wait. Without rows it is a KEK,
 // whose rows it reads itself.
 func (v *KmsVault) unwrap(ctx context.Context, ref DekRef, rows []candidate) error {
-	return once(ctx, ref, func() error {
-		return v.flights.do(ctx, flightKey{unwrapDek, ref}, func(ctx context.Context) error {
-			if held, err := v.held(ref); held || err != nil {
-				return err
-			}
-			rows, err := rows, error(nil)
-			if rows == nil {
-				rows, err = v.kekRows(ctx, ref)
-			}
-			if err != nil {
-				return err
-			}
-			return v.unwrapFirst(ctx, rows)
-		})
+	return v.flights.do(ctx, flightKey{unwrapDek, ref}, func(ctx context.Context) error {
+		if held, err := v.held(ref); held || err != nil {
+			return err
+		}
+		rows, err := rows, error(nil)
+		if rows == nil {
+			rows, err = v.kekRows(ctx, ref)
+		}
+		if err != nil {
+			return err
+		}
+		return v.unwrapFirst(ctx, rows)
 	})
 }
 
