@@ -1,9 +1,11 @@
 //! What every chore needs: where things lie, how a command is run, how time is told.
 
 use std::{
+    collections::hash_map::DefaultHasher,
     ffi::OsStr,
     fmt::Display,
     fs,
+    hash::{Hash as _, Hasher as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
@@ -178,6 +180,22 @@ pub(crate) fn once(ctx: &Ctx, product: &Path, key: &str, step: impl FnOnce() -> 
     }
     step()?;
     write(&stamp, key.as_bytes())
+}
+
+/// A digest of files and of everything in folders, as a key for [`once`].
+///
+/// # Errors
+/// If one can't be read.
+pub(crate) fn digest(paths: &[PathBuf]) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for path in paths {
+        let files = if path.is_dir() { files_below(path)? } else { vec![path.clone()] };
+        for file in files {
+            file.hash(&mut hasher);
+            fs::read(&file).with_context(|| format!("can't read {}", file.display()))?.hash(&mut hasher);
+        }
+    }
+    Ok(format!("{:016x}", hasher.finish()))
 }
 
 /// Copies a file, making the folder it goes to; the old one stays whole until the new one is.

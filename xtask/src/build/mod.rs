@@ -86,7 +86,7 @@ const COMMAND: Program = Program {
     package: "strongroom-cli",
     file: "strongroom",
     name: "strongroom",
-    kind: Kind::Released,
+    optimised: true,
     features: &[],
     soft: false,
 };
@@ -95,7 +95,7 @@ const SHIM: Program = Program {
     package: "strongroom-shim",
     file: "strongroom-shim",
     name: "shim-rust",
-    kind: Kind::Hazmat,
+    optimised: false,
     features: &[],
     soft: false,
 };
@@ -104,5 +104,5 @@ const TOOLS: [Program; 4] = [
     Program { package: "strongroom-conformance", file: "conformance", name: "conformance", ..SHIM },
     SHIM,
     Program { name: "shim-rust-soft", soft: true, ..SHIM },
-    Program { name: "shim-rust-release", kind: Kind::Released, features: &["--no-default-features"], ..SHIM },
+    Program { name: "shim-rust-release", optimised: true, features: &["--no-default-features"], ..SHIM },
 ];

@@ -61,16 +61,18 @@ pub(super) fn library(ctx: &Ctx, kind: Kind, package: &str, file: &str) -> Resul
 /// If it doesn't build.
 pub(super) fn program(ctx: &Ctx, program: &Program) -> Result<()> {
     let mut cargo = ctx.cargo("build");
-    cargo.args(["--quiet", "-p", program.package, "--bin", program.file]);
-    cargo.args(["--profile", program.kind.profile()]).args(program.features);
-    // Not in cargo's own folder, where the profile's would be that of the test builds.
-    let mut dir = ctx.cargo_target().join("programs");
+    cargo.args(["--quiet", "-p", program.package, "--bin", program.file]).args(program.features);
+    let mut dir = ctx.cargo_target();
     if program.soft {
-        dir.set_file_name("soft");
+        dir.push("soft");
         cargo.env("RUSTFLAGS", SOFT);
     }
+    let profile = if program.optimised { "release" } else { "debug" };
+    if program.optimised {
+        cargo.arg("--release");
+    }
     util::run(cargo.arg("--target-dir").arg(&dir))?;
-    util::copy(&dir.join(program.kind.profile()).join(program.file), &ctx.bin(program.name))
+    util::copy(&dir.join(profile).join(program.file), &ctx.bin(program.name))
 }
 
 /// A program of the workspace.
@@ -80,7 +82,8 @@ pub(super) struct Program {
     pub(super) file: &'static str,
     /// As it is called in `target/bin`.
     pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    /// As it is released, rather than as the tests are built.
+    pub(super) optimised: bool,
     pub(super) features: &'static [&'static str],
     /// Built on the ciphers that need no processor's help.
     pub(super) soft: bool,

@@ -12,12 +12,15 @@ use crate::util::{self, Ctx, output};
 /// # Errors
 /// If a step fails.
 pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
-    let mut script = ctx.cmd("node");
-    script.arg("bindings-node/build.mjs");
-    if kind == Kind::Hazmat {
-        script.arg("--hazmat").arg(folder(ctx, kind));
-    }
-    output(&mut script)?;
+    let sources = SOURCES.map(|path| ctx.path(path));
+    util::once(ctx, &folder(ctx, kind).join("dist/index.js"), &util::digest(&sources)?, || {
+        let mut script = ctx.cmd("node");
+        script.arg("bindings-node/build.mjs");
+        if kind == Kind::Hazmat {
+            script.arg("--hazmat").arg(folder(ctx, kind));
+        }
+        output(&mut script).map(drop)
+    })?;
     let library = native::library(ctx, kind, "strongroom-node", LIBRARY)?;
     util::copy(&library, &addon(ctx, kind)?)
 }
@@ -44,6 +47,17 @@ fn folder(ctx: &Ctx, kind: Kind) -> PathBuf {
         Kind::Hazmat => ctx.target.join("hazmat/node"),
     }
 }
+
+/// What the JavaScript is made of.
+const SOURCES: [&str; 7] = [
+    "hosts/ts/src",
+    "bindings-node/ts",
+    "bindings-node/build.mjs",
+    "bindings-node/native-loader.cjs",
+    "bindings-node/package.json",
+    "bindings-node/package-lock.json",
+    "bindings-node/tsconfig.json",
+];
 
 #[cfg(target_os = "macos")]
 const LIBRARY: &str = "libstrongroom_node.dylib";

@@ -1,6 +1,9 @@
 //! The browser's package: the module, its glue, and the bundles around both.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    slice,
+};
 
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
@@ -26,22 +29,38 @@ pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
 /// If a step fails.
 pub(crate) fn bundle(ctx: &Ctx, kind: Kind, vault: &Path) -> Result<()> {
     let reports = glue(ctx, Kind::Released, "strongroom-wasm-reports", "reports", "reports")?;
-    let mut bundle = ctx.cmd("node");
-    bundle.arg("bindings-wasm/scripts/build.mjs").arg("--glue").arg(vault).arg("--reports").arg(reports);
-    if kind == Kind::Hazmat {
-        let package = ctx.path("target/hazmat/wasm");
-        util::copy(&ctx.path("bindings-wasm/package.json"), &package.join("package.json"))?;
-        bundle.arg("--hazmat").arg("--package").arg(package);
-    }
-    output(&mut bundle).map(drop)
+    let package = match kind {
+        Kind::Released => ctx.path("bindings-wasm"),
+        Kind::Hazmat => ctx.target.join("hazmat/wasm"),
+    };
+    let mut sources = SOURCES.map(|path| ctx.path(path)).to_vec();
+    sources.extend([vault.to_path_buf(), reports.clone()]);
+    util::once(ctx, &package.join("dist/index.js"), &util::digest(&sources)?, || {
+        let mut bundle = ctx.cmd("node");
+        bundle.arg("bindings-wasm/scripts/build.mjs").arg("--glue").arg(vault).arg("--reports").arg(&reports);
+        if kind == Kind::Hazmat {
+            util::copy(&ctx.path("bindings-wasm/package.json"), &package.join("package.json"))?;
+            bundle.arg("--hazmat").arg("--package").arg(&package);
+        }
+        output(&mut bundle).map(drop)
+    })
 }
 
 /// Builds a module and its glue into `target/wasm-glue`.
 fn glue(ctx: &Ctx, kind: Kind, package: &str, name: &str, dir: &str) -> Result<PathBuf> {
     let out = ctx.target.join("wasm-glue").join(dir);
-    let module = compile(ctx, kind, package)?;
+    let compiled = compile(ctx, kind, package)?;
+    let module = out.join(format!("{name}_bg.wasm"));
+    util::once(ctx, &module, &util::digest(slice::from_ref(&compiled))?, || {
+        bindgen(&compiled, name, &out)?;
+        optimise(ctx, &module)
+    })?;
+    Ok(out)
+}
+
+fn bindgen(module: &Path, name: &str, out: &Path) -> Result<()> {
     Bindgen::new()
-        .input_path(&module)
+        .input_path(module)
         .out_name(name)
         .web(true)?
         .typescript(false)
@@ -49,11 +68,8 @@ fn glue(ctx: &Ctx, kind: Kind, package: &str, name: &str, dir: &str) -> Result<P
         .remove_producers_section(true)
         // Without its default path, the glue can't find the module that lies beside it.
         .omit_default_module_path(false)
-        .generate(&out)
-        .with_context(|| format!("wasm-bindgen refused {}", module.display()))?;
-    let module = out.join(format!("{name}_bg.wasm"));
-    optimise(ctx, &module)?;
-    Ok(out)
+        .generate(out)
+        .with_context(|| format!("wasm-bindgen refused {}", module.display()))
 }
 
 /// Runs binaryen's optimiser over a module, in place.
@@ -79,5 +95,15 @@ fn compile(ctx: &Ctx, kind: Kind, package: &str) -> Result<PathBuf> {
     let file = format!("{}.wasm", package.replace('-', "_"));
     Ok(ctx.cargo_target().join(TARGET).join("wasm").join(file))
 }
+
+/// What the bundles are made of, besides the modules and their glue.
+const SOURCES: [&str; 6] = [
+    "hosts/ts/src",
+    "bindings-wasm/ts",
+    "bindings-wasm/scripts",
+    "bindings-wasm/package.json",
+    "bindings-wasm/package-lock.json",
+    "bindings-wasm/tsconfig.json",
+];
 
 const TARGET: &str = "wasm32-unknown-unknown";

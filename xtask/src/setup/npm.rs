@@ -1,15 +1,10 @@
 //! npm packages: exactly those of each lock file, no script run.
 
-use std::{
-    collections::hash_map::DefaultHasher,
-    fs,
-    hash::{Hash as _, Hasher as _},
-    path::Path,
-};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::util::{Ctx, files_below, once, retry, run, say};
+use crate::util::{Ctx, digest, files_below, once, retry, run, say};
 
 /// Installs the packages of every folder that has a lock file.
 ///
@@ -27,12 +22,7 @@ pub(crate) fn packages(ctx: &Ctx) -> Result<()> {
 
 fn folder(ctx: &Ctx, dir: &Path) -> Result<()> {
     let name = dir.strip_prefix(&ctx.root)?.display().to_string();
-    let mut key = DefaultHasher::new();
-    for file in ["package.json", "package-lock.json"] {
-        let path = dir.join(file);
-        fs::read(&path).with_context(|| format!("can't read {}", path.display()))?.hash(&mut key);
-    }
-    let key = format!("{:016x}", key.finish());
+    let key = digest(&[dir.join("package.json"), dir.join("package-lock.json")])?;
     once(ctx, &dir.join("node_modules"), &key, || {
         say(format_args!("installing npm packages in {name} (no scripts)"));
         let args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
