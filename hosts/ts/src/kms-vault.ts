@@ -274,8 +274,22 @@ export class KmsVault<V extends Vault> {
   async #prepare(scope: Scope, place: Binding, errand: Errand): Promise<void> {
     // What rotates now is about to be the newest; if it fails, the one before still seals.
     await this.#rotations.running("")?.catch(() => undefined);
-    if (scope === "org") await this.#readiness.org(errand);
-    else await this.#readiness.recordSoon(place.table, place.record, errand);
+    try {
+      if (scope === "org") await this.#readiness.org(errand);
+      else await this.#readiness.recordSoon(place.table, place.record, errand);
+    } catch (thrown) {
+      this.#judge(place);
+      throw thrown;
+    }
+  }
+
+  /** Has the core judge a place: a store knows nothing of a record whose name is none, and can't say why. */
+  #judge(place: Binding): void {
+    try {
+      this.vault.open(place, new Uint8Array());
+    } catch (thrown) {
+      if (!(thrown instanceof StrongroomError && thrown.code === "NOT_AN_ENVELOPE")) throw thrown;
+    }
   }
 
   /** Prepares and works; what the vault refuses because the store has moved on is tried once more. */

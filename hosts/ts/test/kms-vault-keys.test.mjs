@@ -12,6 +12,8 @@ test("without an active DEK nothing is sealed, and nobody mints one by accident"
   const { vault, kms } = session();
   assert.equal(await codeOf(vault.seal(AT, utf8("x"))), "NO_ACTIVE_DEK");
   assert.equal(await codeOf(vault.seal(AT, utf8("x"), RECORD)), "NO_ACTIVE_DEK");
+  assert.equal(await codeOf(vault.seal({ ...AT, record: "" }, utf8("x"), RECORD)), "BAD_INPUT");
+  assert.equal(await codeOf(vault.seal({ ...AT, table: "t".repeat(1_025) }, utf8("x"), RECORD)), "LIMIT");
   assert.equal(await codeOf(vault.generateRecordDek("hosts", "h-1")), "NO_ACTIVE_DEK");
   assert.equal((await vault.sealMany([{ binding: AT, plaintext: utf8("x") }]))[0].error.code, "NO_ACTIVE_DEK");
   assert.equal(kms.calls.length, 0);
