@@ -1,6 +1,8 @@
 //! A shim that answers from the vectors themselves, and misbehaves in the way its second
 //! argument names: `fake-shim FILE MODE`. For the runner's own tests.
 
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test tool that misbehaves on purpose")]
+
 use serde_json::{Value, json};
 use std::io::{BufRead, stdin};
 use std::time::Duration;
@@ -47,7 +49,12 @@ fn hello(mode: &str) -> Value {
 
 /// What the case says that asks the same.
 fn answer(cases: &Value, line: &Value) -> Value {
-    let case = cases["tests"].as_array().into_iter().flatten().find(|case| case["text"] == line["text"]).unwrap_or(&Value::Null);
+    let case = cases["tests"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|case| case["text"] == line["text"])
+        .unwrap_or(&Value::Null);
     match case["result"].as_str() {
         Some("ok") => json!({"ok": true, "out": case["out"]}),
         Some("MALFORMED") => json!({"ok": false, "err": "MALFORMED", "num": 13, "msg": "not well-formed"}),
@@ -64,7 +71,9 @@ fn misbehaving(mode: &str, asked: u32, honest: Value) -> Value {
         "refuses-everything" => json!({"ok": false, "err": "MALFORMED", "num": 13, "msg": "not well-formed"}),
         "renumbers" if refusal => json!({"ok": false, "err": "MALFORMED", "num": 12, "msg": "not well-formed"}),
         "rewords" if asked == 4 => json!({"ok": false, "err": "MALFORMED", "num": 13, "msg": "hm"}),
-        "leaks" if refusal => json!({"ok": false, "err": honest["err"], "num": honest["num"], "msg": honest["msg"], "out": "f7"}),
+        "leaks" if refusal => {
+            json!({"ok": false, "err": honest["err"], "num": honest["num"], "msg": honest["msg"], "out": "f7"})
+        }
         "panics" if refusal => json!({"ok": false, "err": "INTERNAL", "num": 255, "msg": "internal error"}),
         _ => honest,
     }

@@ -134,7 +134,8 @@ mod tests {
     #[test]
     fn an_answer_is_read_with_what_it_says() {
         let texts = Texts::default();
-        let good = read(r#"{"ok":true,"out":"00","wiped":true}"#, &texts).map(|answer| (answer.wiped, answer.result.is_ok()));
+        let good =
+            read(r#"{"ok":true,"out":"00","wiped":true}"#, &texts).map(|answer| (answer.wiped, answer.result.is_ok()));
         assert_eq!(good, Ok((true, true)));
         let refusal = read(r#"{"ok":false,"err":"LIMIT","num":2,"msg":"a limit is exceeded"}"#, &texts);
         assert_eq!(refusal.and_then(|answer| answer.is("LIMIT")), Ok(()));

@@ -76,7 +76,8 @@ fn spelt(world: &mut World<'_>, bind: &Value, env: &Value, report: &Report) -> S
     let text = text.as_str().ok_or("to_text gives a string")?.to_owned();
     let whole = bytes_of(env)?;
     expect(text == format!("sr1.{}", Base64UrlUnpadded::encode_string(&whole)), "sr1. and base64url")?;
-    let mut spellings = vec![format!("{text}="), format!("{text}\n"), format!(" {text}"), text.to_uppercase(), text[4..].to_owned()];
+    let mut spellings =
+        vec![format!("{text}="), format!("{text}\n"), format!(" {text}"), text.to_uppercase(), text[4..].to_owned()];
     for place in 0..text.len() {
         let (before, after) = (&text[..place], &text[place + 1..]);
         let other = if &text[place..=place] == "A" { "B" } else { "A" };
@@ -101,7 +102,9 @@ fn spelt(world: &mut World<'_>, bind: &Value, env: &Value, report: &Report) -> S
 fn judge(answer: &Answer, expected: Option<&str>) -> Step {
     match expected {
         Some(name) => answer.is(name),
-        None => expect(answer.result.is_ok() && answer.result != Ok(json!(PT)), "an answer: nothing of the frame is wrong"),
+        None => {
+            expect(answer.result.is_ok() && answer.result != Ok(json!(PT)), "an answer: nothing of the frame is wrong")
+        }
     }
 }
 

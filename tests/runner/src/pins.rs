@@ -28,13 +28,18 @@ pub(crate) fn settle(file: &Path, found: &BTreeMap<String, Value>, pin: bool, re
 pub(crate) fn hello(file: &Path, report: &Report) -> Result<(), String> {
     let pinned = read(file)?;
     for host in HOSTS {
-        report.check(|| format!("{host} hello.json"), pinned.get(host).ok_or_else(|| "is missing".to_owned()).and_then(|value| whole(host, value)));
+        report.check(
+            || format!("{host} hello.json"),
+            pinned.get(host).ok_or_else(|| "is missing".to_owned()).and_then(|value| whole(host, value)),
+        );
     }
     Ok(())
 }
 
 fn whole(host: &str, hello: &Value) -> Result<(), String> {
-    let lists = |member: &str, item: &str| hello[member].as_array().is_some_and(|items| items.iter().any(|value| value == item));
+    let lists = |member: &str, item: &str| {
+        hello[member].as_array().is_some_and(|items| items.iter().any(|value| value == item))
+    };
     let javascript = host == "node" || host.starts_with("wasm");
     if let Some(op) = OPS.iter().find(|op| lists("ops", op) == may_lack(host, op)) {
         return Err(format!("{op} is not as it must be"));
@@ -97,8 +102,18 @@ pub(crate) const OPS: &[&str] = &[
 ];
 
 /// The ops that only test builds have.
-pub(crate) const HAZMAT: &[&str] =
-    &["dek_ref", "binding_aad", "seal", "open", "seal_many", "reseal", "wrap_local", "unwrap_local", "vault.set_clock", "vault.rng"];
+pub(crate) const HAZMAT: &[&str] = &[
+    "dek_ref",
+    "binding_aad",
+    "seal",
+    "open",
+    "seal_many",
+    "reseal",
+    "wrap_local",
+    "unwrap_local",
+    "vault.set_clock",
+    "vault.rng",
+];
 
 /// What every host offers besides.
 const EXTRAS: &[&str] = &["iv", "wiped", "large", "cmks", "min_versions", "field_limit", "danger_endpoint"];

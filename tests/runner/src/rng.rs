@@ -7,7 +7,11 @@ impl Rng {
     /// A generator whose choices depend on `label` alone.
     pub(crate) fn new(label: &str) -> Self {
         // FNV-1a, so that two labels start far apart.
-        Self(label.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+        Self(
+            label
+                .bytes()
+                .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)),
+        )
     }
 
     pub(crate) fn next(&mut self) -> u64 {

@@ -125,7 +125,12 @@ fn start(argv: &[String]) -> Result<Process, String> {
     let (read, answers) = channel();
     thread::spawn(move || {
         for line in to_write {
-            if input.write_all(line.as_bytes()).and_then(|()| input.write_all(b"\n")).and_then(|()| input.flush()).is_err() {
+            if input
+                .write_all(line.as_bytes())
+                .and_then(|()| input.write_all(b"\n"))
+                .and_then(|()| input.flush())
+                .is_err()
+            {
                 return;
             }
         }

@@ -29,7 +29,8 @@ fn host(shim: &mut Shim, report: &Report) -> Step {
 /// Seals at each place and tries each envelope at each: it opens where it was sealed.
 fn matrix(world: &mut World<'_>, scope: &str, places: &[Value], report: &Report) -> Step {
     let items: Value = places.iter().map(|bind| json!({"bind": bind, "pt": PT, "options": {"scope": scope}})).collect();
-    let envelopes: Vec<Value> = world.batch("vault.seal_many", &items)?.into_iter().map(Answer::out).collect::<Step<_>>()?;
+    let envelopes: Vec<Value> =
+        world.batch("vault.seal_many", &items)?.into_iter().map(Answer::out).collect::<Step<_>>()?;
     for (i, env) in envelopes.iter().enumerate() {
         let lines = places.iter().map(|bind| world.line("vault.open", json!({"bind": bind, "env": env}))).collect();
         let alone = world.shim.ask_all(lines);
@@ -42,7 +43,15 @@ fn matrix(world: &mut World<'_>, scope: &str, places: &[Value], report: &Report)
                     _ if i == j => Err(format!("does not open where it was sealed: {:?}", answer.result)),
                     _ => answer.is("AUTH_FAILED"),
                 });
-                report.check(|| format!("{} {how} under the {scope} DEK, sealed at {}, tried at {}", world.shim.name, places[i], places[j]), result);
+                report.check(
+                    || {
+                        format!(
+                            "{} {how} under the {scope} DEK, sealed at {}, tried at {}",
+                            world.shim.name, places[i], places[j]
+                        )
+                    },
+                    result,
+                );
             }
         }
     }
@@ -69,7 +78,9 @@ fn under_record_dek() -> Vec<Value> {
 
 fn revisions(table: &str, record: &str, field: &str) -> impl Iterator<Item = Value> {
     let numbers = ["0", "1", "2", "255", "256", "4294967296", "9007199254740993", "18446744073709551615"];
-    numbers.map(|revision| json!({"org": "acme", "table": table, "record": record, "field": field, "revision": revision})).into_iter()
+    numbers
+        .map(|revision| json!({"org": "acme", "table": table, "record": record, "field": field, "revision": revision}))
+        .into_iter()
 }
 
 const NAMES: [[&str; 3]; 28] = [

@@ -53,7 +53,9 @@ impl Dek {
     pub(crate) fn identity(&self) -> Value {
         match &self.place {
             None => json!({"kind": "org", "org": self.owner, "version": self.version}),
-            Some((table, record)) => json!({"kind": "record", "org": self.owner, "version": self.version, "table": table, "record": record}),
+            Some((table, record)) => {
+                json!({"kind": "record", "org": self.owner, "version": self.version, "table": table, "record": record})
+            }
         }
     }
 
@@ -68,7 +70,9 @@ impl Dek {
             message.extend(part.as_bytes());
         }
         // HMAC takes a key of any length.
-        Hmac::<Sha256>::new_from_slice(&self.key).map(|mac| mac.chain_update(message).finalize().into_bytes().to_vec()).unwrap_or_default()
+        Hmac::<Sha256>::new_from_slice(&self.key)
+            .map(|mac| mac.chain_update(message).finalize().into_bytes().to_vec())
+            .unwrap_or_default()
     }
 
     pub(crate) fn hex_ref(&self) -> String {
@@ -174,7 +178,10 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn vault_at(&mut self, options: Value, wall: u64, mono: u64) -> Step<Value> {
-        let made = self.ok("vault.new", json!({"options": options, "clock": {"wall": wall.to_string(), "mono": mono.to_string()}}))?;
+        let made = self.ok(
+            "vault.new",
+            json!({"options": options, "clock": {"wall": wall.to_string(), "mono": mono.to_string()}}),
+        )?;
         self.made.push(made.clone());
         self.vault = made.clone();
         Ok(made)
@@ -203,7 +210,11 @@ impl<'a> World<'a> {
 
     pub(crate) fn ask(&mut self, op: &str, members: Value) -> Step<Answer> {
         let line = self.line(op, members);
-        self.shim.ask_all(vec![line]).pop().unwrap_or_else(|| Err("no answer".into())).map_err(|reason| format!("{op}: {reason}"))
+        self.shim
+            .ask_all(vec![line])
+            .pop()
+            .unwrap_or_else(|| Err("no answer".into()))
+            .map_err(|reason| format!("{op}: {reason}"))
     }
 
     pub(crate) fn line(&self, op: &str, members: Value) -> Value {
@@ -236,7 +247,11 @@ impl<'a> World<'a> {
     /// Asks many things at once; all must be answered.
     pub(crate) fn all(&mut self, op: &str, members: impl IntoIterator<Item = Value>) -> Step<Vec<Value>> {
         let lines = members.into_iter().map(|members| self.line(op, members)).collect();
-        self.shim.ask_all(lines).into_iter().map(|answer| answer?.out().map_err(|reason| format!("{op}: {reason}"))).collect()
+        self.shim
+            .ask_all(lines)
+            .into_iter()
+            .map(|answer| answer?.out().map_err(|reason| format!("{op}: {reason}")))
+            .collect()
     }
 
     /// Asks a batch; each item's answer.
@@ -245,7 +260,11 @@ impl<'a> World<'a> {
         let answers = out.as_array().ok_or("a batch answers with a list")?;
         let texts = self.shim.texts();
         let answers: Vec<Answer> = answers.iter().map(|item| read_item(item, &texts)).collect::<Step<_>>()?;
-        if answers.len() == items.as_array().map_or(0, Vec::len) { Ok(answers) } else { Err(format!("{op}: {} answers", answers.len())) }
+        if answers.len() == items.as_array().map_or(0, Vec::len) {
+            Ok(answers)
+        } else {
+            Err(format!("{op}: {} answers", answers.len()))
+        }
     }
 
     // -- minting, admitting --
@@ -329,7 +348,12 @@ impl<'a> World<'a> {
     /// The status line of a DEK, if it is held and not over.
     pub(crate) fn status(&mut self, dek: &Dek) -> Step<Option<Value>> {
         let list = self.ok("vault.status", json!({}))?;
-        Ok(list.as_array().ok_or("status is a list")?.iter().find(|entry| entry["dek_ref"] == json!(dek.hex_ref())).cloned())
+        Ok(list
+            .as_array()
+            .ok_or("status is a list")?
+            .iter()
+            .find(|entry| entry["dek_ref"] == json!(dek.hex_ref()))
+            .cloned())
     }
 
     pub(crate) fn ends(&mut self, dek: &Dek, seconds: u64) -> Step {
@@ -339,7 +363,11 @@ impl<'a> World<'a> {
 
     pub(crate) fn seals(&mut self, dek: &Dek, count: u64) -> Step {
         let status = self.status(dek)?.ok_or("not in the status")?;
-        if status["seals"] == json!(count) { Ok(()) } else { Err(format!("{count} seals expected, not {}", status["seals"])) }
+        if status["seals"] == json!(count) {
+            Ok(())
+        } else {
+            Err(format!("{count} seals expected, not {}", status["seals"]))
+        }
     }
 }
 

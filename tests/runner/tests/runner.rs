@@ -1,5 +1,5 @@
 //! The runner notices a shim that lies, dies, answers out of order or does too little.
-#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use serde_json::json;
 use std::fs;
@@ -32,7 +32,11 @@ fn folder(test: &str) -> PathBuf {
         ],
     });
     fs::write(folder.join("vectors/from_text/cases.json"), cases.to_string()).expect("a file");
-    fs::write(folder.join("counts.json"), json!({"go": {"from_text": {"run": 5, "passed": 5, "left_out": {}}}}).to_string()).expect("a file");
+    fs::write(
+        folder.join("counts.json"),
+        json!({"go": {"from_text": {"run": 5, "passed": 5, "left_out": {}}}}).to_string(),
+    )
+    .expect("a file");
     let hello = json!({"go": {"protocol": 1, "strings": ["utf8"], "ops": ["from_text"], "extras": ["large"]}});
     fs::write(folder.join("hello.json"), hello.to_string()).expect("a file");
     folder
@@ -98,7 +102,11 @@ fn every_way_to_misbehave_is_noticed() {
 #[test]
 fn a_case_too_many_or_too_few_is_noticed() {
     let folder = folder("counts");
-    fs::write(folder.join("counts.json"), json!({"go": {"from_text": {"run": 6, "passed": 6, "left_out": {}}}}).to_string()).expect("a file");
+    fs::write(
+        folder.join("counts.json"),
+        json!({"go": {"from_text": {"run": 6, "passed": 6, "left_out": {}}}}).to_string(),
+    )
+    .expect("a file");
     assert!(!run_in(&folder, "honest").passed);
 }
 
@@ -128,6 +136,9 @@ fn a_host_without_a_shim_is_a_failure() {
     let folder = folder("missing");
     run_in(&folder, "honest");
     fs::write(folder.join("shims.json"), "{}").expect("a file");
-    let output = Command::new(env!("CARGO_BIN_EXE_conformance")).args(["bits", "--host", "go", "--shims"]).arg(folder.join("shims.json")).output();
+    let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
+        .args(["bits", "--host", "go", "--shims"])
+        .arg(folder.join("shims.json"))
+        .output();
     assert!(output.is_ok_and(|output| !output.status.success()));
 }

@@ -48,9 +48,11 @@ pub(crate) fn messages(rng: &mut Rng, count: usize) -> Vec<Message> {
 
 fn message(rng: &mut Rng, number: usize) -> Message {
     let record_dek = number % 2 == 1;
-    let (table, record) = if record_dek { ("hosts", *rng.pick(&RECORDS)) } else { (*rng.pick(NAMES), *rng.pick(NAMES)) };
-    let mut bind = json!({"org": "acme", "table": table, "record": record, "field": format!("{}{number}", rng.pick(NAMES))});
-    if number % 3 == 0 {
+    let (table, record) =
+        if record_dek { ("hosts", *rng.pick(&RECORDS)) } else { (*rng.pick(NAMES), *rng.pick(NAMES)) };
+    let mut bind =
+        json!({"org": "acme", "table": table, "record": record, "field": format!("{}{number}", rng.pick(NAMES))});
+    if number.is_multiple_of(3) {
         bind["revision"] = json!(rng.pick(REVISIONS));
     }
     let size = match number % 10 {

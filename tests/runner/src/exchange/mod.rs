@@ -65,7 +65,10 @@ fn released(shim: &mut Shim) -> Step<Hello> {
     let hello = Hello::ask(shim)?;
     for op in OPS {
         let should = !HAZMAT.contains(op) && !may_lack(&shim.name, op);
-        expect(hello.lists("ops", op) == should, &format!("a release {} {op}", if should { "with" } else { "without" }))?;
+        expect(
+            hello.lists("ops", op) == should,
+            &format!("a release {} {op}", if should { "with" } else { "without" }),
+        )?;
     }
     expect(!hello.lists("extras", "iv"), "a release without iv")?;
     Ok(hello)
@@ -85,7 +88,8 @@ fn seal(world: &mut World<'_>, name: &str, count: usize) -> Step<Parcel> {
         rows.push((dek.row(), Some(dek.reply())));
         for record in RECORDS {
             let created = crate::world::WALL.to_string();
-            let members = json!({"org": "acme", "table": "hosts", "record": record, "version": dek.version, "created": created});
+            let members =
+                json!({"org": "acme", "table": "hosts", "record": record, "version": dek.version, "created": created});
             rows.push((world.ok("vault.generate_record_dek", members)?, None));
         }
         sealed.extend(seal_all(world, dek, messages)?);
@@ -105,8 +109,12 @@ fn seal_all(world: &mut World<'_>, dek: &Dek, messages: Vec<Message>) -> Step<Ve
         envelopes.push(answer.out()?);
     }
     let texts = world.all("to_text", envelopes.iter().map(|env| json!({"env": env})))?;
-    let sealed: Vec<Sealed> =
-        messages.into_iter().zip(envelopes).zip(texts).map(|((message, env), text)| Sealed { message, env, text }).collect();
+    let sealed: Vec<Sealed> = messages
+        .into_iter()
+        .zip(envelopes)
+        .zip(texts)
+        .map(|((message, env), text)| Sealed { message, env, text })
+        .collect();
     for Sealed { message, env, .. } in &sealed {
         let length = unhex(&message.pt)?.len();
         let length = if message.padded { (length / 64 + 1) * 64 } else { length };
@@ -122,10 +130,14 @@ fn share(world: &mut World<'_>, rows: &[(Value, Option<Value>)]) -> Step<(Value,
     let row = rows.iter().map(|(row, _)| row).rfind(|row| row["record"] == RECORDS[0]).ok_or("no row of the record")?;
     let header = world.ok("vault.status", json!({}))?;
     let held = header.as_array().into_iter().flatten();
-    let newest = held.filter(|dek| dek["kind"] == "record" && text_ref(&dek["dek_ref"]).is_ok_and(|text| row["dekRef"] == text));
+    let newest =
+        held.filter(|dek| dek["kind"] == "record" && text_ref(&dek["dek_ref"]).is_ok_and(|text| row["dekRef"] == text));
     let dek_ref = newest.map(|dek| dek["dek_ref"].clone()).next().ok_or("the record DEK is not held")?;
     let created = crate::world::WALL.to_string();
-    let request = world.ok("vault.share_request", json!({"dek_ref": dek_ref, "reader": "globex", "cmk": cmk("globex"), "created": created}))?;
+    let request = world.ok(
+        "vault.share_request",
+        json!({"dek_ref": dek_ref, "reader": "globex", "cmk": cmk("globex"), "created": created}),
+    )?;
     let reply = json!({"KeyId": cmk("globex"), "CiphertextBlob": hex(BLOB), "endpoint": ENDPOINT});
     let row = world.ok("vault.admit_shared", json!({"request": request["id"], "reply": reply}))?;
     let unwrapped = json!({"KeyId": cmk("globex"), "Plaintext": request["params"]["Plaintext"], "endpoint": ENDPOINT});
@@ -137,7 +149,8 @@ fn open(world: &mut World<'_>, parcel: &Parcel, report: &Report) -> Step {
     let envelopes: Value = parcel.sealed.iter().map(|sealed| sealed.env.clone()).collect();
     let missing = world.ok("vault.missing", json!({"envs": envelopes}))?;
     let needed: BTreeSet<String> = parcel.sealed.iter().map(|sealed| named_by(&sealed.env)).collect::<Step<_>>()?;
-    let missing: BTreeSet<String> = missing.as_array().into_iter().flatten().filter_map(|dek| Some(dek.as_str()?.to_owned())).collect();
+    let missing: BTreeSet<String> =
+        missing.as_array().into_iter().flatten().filter_map(|dek| Some(dek.as_str()?.to_owned())).collect();
     expect(missing == needed, "missing lists the DEKs that the envelopes name")?;
     for (row, reply) in &parcel.rows {
         let mut admission = json!({"org": "acme", "row": row});
@@ -158,7 +171,8 @@ fn open(world: &mut World<'_>, parcel: &Parcel, report: &Report) -> Step {
 /// All of it opens, one by one and in a batch, and the printable forms are the same.
 fn good(world: &mut World<'_>, parcel: &Parcel, report: &Report) -> Step {
     let name = world.shim.name.clone();
-    let lines = parcel.sealed.iter().map(|sealed| world.line("vault.open", sealed.message.to_open(&sealed.env))).collect();
+    let lines =
+        parcel.sealed.iter().map(|sealed| world.line("vault.open", sealed.message.to_open(&sealed.env))).collect();
     let alone = world.shim.ask_all(lines);
     let items: Value = parcel.sealed.iter().map(|sealed| sealed.message.to_open(&sealed.env)).collect();
     let together = world.batch("vault.open_many", &items)?.into_iter().map(Ok).collect();
@@ -171,7 +185,10 @@ fn good(world: &mut World<'_>, parcel: &Parcel, report: &Report) -> Step {
     let texts = world.all("to_text", parcel.sealed.iter().map(|sealed| json!({"env": sealed.env})))?;
     let back = world.all("from_text", parcel.sealed.iter().map(|sealed| json!({"text": sealed.text})))?;
     for (sealed, (text, env)) in parcel.sealed.iter().zip(texts.iter().zip(back)) {
-        report.check(|| format!("{name} printable form"), same(text, &sealed.text).and_then(|()| same(&env, &sealed.env)));
+        report.check(
+            || format!("{name} printable form"),
+            same(text, &sealed.text).and_then(|()| same(&env, &sealed.env)),
+        );
     }
     Ok(())
 }
@@ -193,7 +210,15 @@ fn bad(world: &mut World<'_>, parcel: &Parcel, report: &Report) -> Step {
     let lines = tried.iter().map(|(_, members)| world.line("vault.open", members.clone())).collect();
     for ((what, members), answer) in tried.iter().zip(world.shim.ask_all(lines)) {
         let result = answer.and_then(|answer| answer.is("AUTH_FAILED"));
-        report.check(|| format!("{} opens what {} sealed with another {what}: {}", world.shim.name, parcel.from, members["bind"]), result);
+        report.check(
+            || {
+                format!(
+                    "{} opens what {} sealed with another {what}: {}",
+                    world.shim.name, parcel.from, members["bind"]
+                )
+            },
+            result,
+        );
     }
     Ok(())
 }
@@ -203,12 +228,15 @@ fn reader(world: &mut World<'_>, parcel: &Parcel, report: &Report) -> Step {
     world.ok("vault.new", json!({"options": {}})).map(|vault| world.vault = vault)?;
     let (row, reply) = &parcel.share;
     let dek_ref = world.ok("vault.admit", json!({"org": "globex", "row": row, "reply": reply}))?;
-    let lines = parcel.sealed.iter().map(|sealed| world.line("vault.open", sealed.message.to_open(&sealed.env))).collect();
+    let lines =
+        parcel.sealed.iter().map(|sealed| world.line("vault.open", sealed.message.to_open(&sealed.env))).collect();
     let mut opened = 0;
     for (sealed, answer) in parcel.sealed.iter().zip(world.shim.ask_all(lines)) {
         let shared = json!(named_by(&sealed.env)?) == dek_ref;
         opened += u64::from(shared);
-        let result = answer.and_then(|answer| if shared { same(&answer.out()?, &json!(sealed.message.pt)) } else { answer.is("UNKNOWN_DEK") });
+        let result = answer.and_then(|answer| {
+            if shared { same(&answer.out()?, &json!(sealed.message.pt)) } else { answer.is("UNKNOWN_DEK") }
+        });
         report.check(|| format!("{} reads a share of {}", world.shim.name, parcel.from), result);
     }
     expect(opened > 0, "a message under the shared DEK")?;

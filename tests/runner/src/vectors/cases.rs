@@ -79,7 +79,8 @@ fn set(file: &Path) -> Result<Set, String> {
     for test in tests {
         let id = test["id"].as_u64().filter(|id| ids.insert(*id)).ok_or("an id is missing or used twice")?;
         let file = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        cases.push(case(&format!("{operation}/{file}#{id}"), test, known).map_err(|reason| format!("#{id}: {reason}"))?);
+        cases
+            .push(case(&format!("{operation}/{file}#{id}"), test, known).map_err(|reason| format!("#{id}: {reason}"))?);
     }
     Ok(Set { operation: operation.to_owned(), cases })
 }
@@ -87,7 +88,8 @@ fn set(file: &Path) -> Result<Set, String> {
 fn case(name: &str, test: &Value, known: &Map<String, Value>) -> Result<Case, String> {
     let mut members = test.as_object().ok_or("a case is an object")?.clone();
     members.remove("id");
-    let comment = members.remove("comment").and_then(|comment| Some(comment.as_str()?.to_owned())).ok_or("no comment")?;
+    let comment =
+        members.remove("comment").and_then(|comment| Some(comment.as_str()?.to_owned())).ok_or("no comment")?;
     let flags: Vec<String> = match members.remove("flags") {
         Some(Value::Array(flags)) => flags.iter().map(|flag| flag.as_str().unwrap_or_default().to_owned()).collect(),
         _ => return Err("no flags".into()),

@@ -49,7 +49,9 @@ pub(crate) fn run(hosts: &Hosts, folder: &Path, pinned: &Path, pin: bool, report
     print(&counts);
     let counts = counts
         .iter()
-        .map(|(host, tallies)| (host.clone(), tallies.iter().map(|(operation, tally)| (operation.clone(), tally.json())).collect()))
+        .map(|(host, tallies)| {
+            (host.clone(), tallies.iter().map(|(operation, tally)| (operation.clone(), tally.json())).collect())
+        })
         .collect();
     pins::settle(&pinned.join("counts.json"), &counts, pin, report)?;
     pins::settle(&pinned.join("hello.json"), &hellos, pin, report)
@@ -86,7 +88,11 @@ fn left_out(host: &str, hello: &Hello, operation: &str, case: &Case) -> Result<O
     }
     for (flag, member, item) in NEEDS {
         if case.flags.iter().any(|found| found == flag) && !hello.lists(member, item) {
-            return if may_leave_out(host, flag) { Ok(Some((*flag).into())) } else { Err(format!("{flag} may not be left out")) };
+            return if may_leave_out(host, flag) {
+                Ok(Some((*flag).into()))
+            } else {
+                Err(format!("{flag} may not be left out"))
+            };
         }
     }
     Ok(None)

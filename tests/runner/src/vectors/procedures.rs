@@ -29,7 +29,9 @@ pub(crate) fn ops(operation: &str) -> &'static [&'static str] {
 /// Puts the cases; the answers stand in the same order.
 pub(crate) fn ask(shim: &mut Shim, operation: &str, cases: &[&Case]) -> Vec<Result<Answer, String>> {
     match operation {
-        "admit" | "cache_import" | "cache_export" => cases.iter().map(|case| about_a_vault(shim, operation, case)).collect(),
+        "admit" | "cache_import" | "cache_export" => {
+            cases.iter().map(|case| about_a_vault(shim, operation, case)).collect()
+        }
         _ => shim.ask_all(cases.iter().map(|case| line(operation, Value::Object(case.members.clone()))).collect()),
     }
 }
@@ -63,7 +65,9 @@ fn about_a_vault(shim: &mut Shim, operation: &str, case: &Case) -> Result<Answer
         match &answer.result {
             Ok(_) if opened.result.as_ref() == Ok(&probe["pt"]) => {}
             Ok(_) => return Err(format!("the probe does not open afterwards: {:?}", opened.result)),
-            Err(_) => opened.is(if dead { "ORG_TOMBSTONED" } else { "UNKNOWN_DEK" }).map_err(|reason| format!("the probe: {reason}"))?,
+            Err(_) => opened
+                .is(if dead { "ORG_TOMBSTONED" } else { "UNKNOWN_DEK" })
+                .map_err(|reason| format!("the probe: {reason}"))?,
         }
     }
     shim.ask("vault.close", json!({"vault": vault}))?.out()?;
@@ -80,6 +84,10 @@ fn admit(vault: &Value, case: &Case, org: Value) -> Value {
 
 /// A reply's DEK is wiped whatever becomes of it.
 fn wiped(case: &Case, answer: &Answer) -> Result<(), String> {
-    let carried = case.members.get("reply").and_then(|reply| reply["Plaintext"].as_str()).is_some_and(|hex| hex.trim_matches('0') != "");
+    let carried = case
+        .members
+        .get("reply")
+        .and_then(|reply| reply["Plaintext"].as_str())
+        .is_some_and(|hex| !hex.trim_matches('0').is_empty());
     if carried && !answer.wiped { Err("the reply's DEK was not wiped".into()) } else { Ok(()) }
 }

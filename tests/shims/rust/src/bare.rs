@@ -2,9 +2,9 @@
 
 use crate::values::{Members, Out, Stop, hex};
 use serde_json::Value;
+use strongroom::Identity;
 use strongroom::WrapRow;
 use strongroom::hazmat::{self as hz};
-use strongroom::Identity;
 
 pub(crate) fn out(op: &str, m: &Members<'_>) -> Out {
     match op {
@@ -34,13 +34,25 @@ pub(crate) fn out(op: &str, m: &Members<'_>) -> Out {
             let (kek, key, iv) = (m.bytes("kek")?, m.bytes("key")?, m.opt_bytes("iv")?);
             let (kek_identity, identity) = (identity(m, "kek_identity")?, identity(m, "identity")?);
             let (purpose, reader) = (m.text("purpose")?, m.text("reader")?);
-            let row = hz::wrap_local((&kek, &kek_identity), (&key, &identity), &purpose, &reader, m.u64("created")?, iv.as_deref())?;
+            let row = hz::wrap_local(
+                (&kek, &kek_identity),
+                (&key, &identity),
+                &purpose,
+                &reader,
+                m.u64("created")?,
+                iv.as_deref(),
+            )?;
             Ok(serde_json::from_str::<Value>(&row.to_json())?)
         }
         "unwrap_local" => {
             let (kek, kek_identity, probe) = (m.bytes("kek")?, identity(m, "kek_identity")?, m.object("probe")?);
             let row = WrapRow::from_json(m.json("row")?.as_bytes())?;
-            Ok(hex(&hz::unwrap_local((&kek, &kek_identity), &row, &probe.place("bind")?.binding()?, &probe.bytes("env")?)?))
+            Ok(hex(&hz::unwrap_local(
+                (&kek, &kek_identity),
+                &row,
+                &probe.place("bind")?.binding()?,
+                &probe.bytes("env")?,
+            )?))
         }
         "hz_gcm_seal" => Ok(hex(&hz::gcm_seal(&m.bytes("key")?, &m.bytes("iv")?, &m.bytes("aad")?, &m.bytes("pt")?)?)),
         "hz_gcm_open" => Ok(hex(&hz::gcm_open(&m.bytes("key")?, &m.bytes("iv")?, &m.bytes("aad")?, &m.bytes("ct")?)?)),

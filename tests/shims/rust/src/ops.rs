@@ -19,8 +19,8 @@ impl Ops {
             Ok(out) => json!({"ok": true, "out": out}),
             Err(stop) => refusal(&stop),
         };
-        if wiped {
-            answer["wiped"] = json!(true);
+        if wiped && let Some(members) = answer.as_object_mut() {
+            members.insert("wiped".into(), json!(true));
         }
         answer.to_string()
     }

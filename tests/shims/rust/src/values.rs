@@ -3,7 +3,6 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use strongroom::{Binding, Error, Scope};
 
 /// Why a line has no `out`: an error of the core, or a fault of the line or the shim.
@@ -149,10 +148,15 @@ fn held(value: Value) -> Out {
                 Ok(Value::String(String::from_utf8(unhex(hex)?).map_err(|_| Error::BadInput)?))
             }
             (1, None, Some(Value::String(hex))) => {
-                let units: Vec<u16> = unhex(hex)?.as_chunks::<2>().0.iter().map(|unit| u16::from_be_bytes(*unit)).collect();
+                let units: Vec<u16> =
+                    unhex(hex)?.as_chunks::<2>().0.iter().map(|unit| u16::from_be_bytes(*unit)).collect();
                 Ok(Value::String(String::from_utf16(&units).map_err(|_| Error::BadInput)?))
             }
-            _ => members.into_iter().map(|(name, member)| Ok((name, held(member)?))).collect::<Out<Map<_, _>>>().map(Value::Object),
+            _ => members
+                .into_iter()
+                .map(|(name, member)| Ok((name, held(member)?)))
+                .collect::<Out<Map<_, _>>>()
+                .map(Value::Object),
         },
         Value::Array(items) => items.into_iter().map(held).collect::<Out<_>>().map(Value::Array),
         other => Ok(other),
@@ -160,11 +164,8 @@ fn held(value: Value) -> Out {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> Value {
-    Value::String(bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('?');
+    Value::String(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
 }
 
 pub(crate) fn unhex(text: &str) -> Out<Vec<u8>> {

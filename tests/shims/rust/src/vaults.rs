@@ -4,7 +4,10 @@ use crate::ops::refusal;
 use crate::values::{Members, Out, Place, Stop, hex, unhex};
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
-use strongroom::{ActiveRow, DekRef, Error, KmsReply, KmsRequest, OpenItem, ResealOptions, SealItem, SealOptions, Vault, VaultOptions, WrapRow};
+use strongroom::{
+    ActiveRow, DekRef, Error, KmsReply, KmsRequest, OpenItem, ResealOptions, SealItem, SealOptions, Vault,
+    VaultOptions, WrapRow,
+};
 
 /// Vaults by number; a closed one leaves its place empty.
 #[derive(Default)]
@@ -40,21 +43,30 @@ impl Vaults {
         }
         let vault = &slot.vault;
         match op {
-            "vault.mint_request" => request(&vault.mint_request(&m.text("org")?, &m.text("cmk")?, m.number("version")?, m.u64("created")?)?),
+            "vault.mint_request" => request(&vault.mint_request(
+                &m.text("org")?,
+                &m.text("cmk")?,
+                m.number("version")?,
+                m.u64("created")?,
+            )?),
             "vault.admit_minted" => {
                 let id = m.number("request")?;
                 let minted = reply(m, wiped, |reply| Ok(vault.admit_minted(id, reply.unwrap_or_default())?))?;
                 Ok(json!({"row": parsed(&minted.row.to_json())?, "active": parsed(&minted.active.to_json())?}))
             }
             "vault.set_active" => done(vault.set_active(&ActiveRow::from_json(m.json("active")?.as_bytes())?)),
-            "vault.unwrap_request" => request(&vault.unwrap_request(&m.text("org")?, &WrapRow::from_json(m.json("row")?.as_bytes())?)?),
+            "vault.unwrap_request" => {
+                request(&vault.unwrap_request(&m.text("org")?, &WrapRow::from_json(m.json("row")?.as_bytes())?)?)
+            }
             "vault.admit" => {
                 let (org, row) = (m.text("org")?, m.json("row")?);
-                let dek_ref = reply(m, wiped, |reply| Ok(vault.admit(&org, &WrapRow::from_json(row.as_bytes())?, reply)?))?;
+                let dek_ref =
+                    reply(m, wiped, |reply| Ok(vault.admit(&org, &WrapRow::from_json(row.as_bytes())?, reply)?))?;
                 Ok(hex(dek_ref.as_bytes()))
             }
             "vault.missing" => {
-                let envelopes: Vec<_> = m.list("envs")?.iter().map(|raw| unhex(raw.get().trim_matches('"'))).collect::<Out<_>>()?;
+                let envelopes: Vec<_> =
+                    m.list("envs")?.iter().map(|raw| unhex(raw.get().trim_matches('"'))).collect::<Out<_>>()?;
                 let envelopes: Vec<&[u8]> = envelopes.iter().map(Vec::as_slice).collect();
                 Ok(refs(&vault.missing(&envelopes)?))
             }
@@ -70,13 +82,17 @@ impl Vaults {
                 }
                 Ok(hex(&vault.reseal(&m.place("bind")?.binding()?, &m.bytes("env")?, options)?))
             }
-            "vault.rebind" => Ok(hex(&vault.rebind(&m.place("from")?.binding()?, &m.place("to")?.binding()?, &m.bytes("env")?)?)),
+            "vault.rebind" => {
+                Ok(hex(&vault.rebind(&m.place("from")?.binding()?, &m.place("to")?.binding()?, &m.bytes("env")?)?))
+            }
             "vault.generate_record_dek" => {
                 let (org, table, record) = (m.text("org")?, m.text("table")?, m.text("record")?);
                 row(&vault.generate_record_dek(&org, &table, &record, m.number("version")?, m.u64("created")?)?)
             }
             "vault.wrap_local" => row(&vault.wrap_local(&m.text("org")?, &m.bytes("dek_ref")?, m.u64("created")?)?),
-            "vault.wrap_request" => encrypt(vault, &vault.wrap_request(&m.bytes("dek_ref")?, &m.text("cmk")?, m.u64("created")?)?),
+            "vault.wrap_request" => {
+                encrypt(vault, &vault.wrap_request(&m.bytes("dek_ref")?, &m.text("cmk")?, m.u64("created")?)?)
+            }
             "vault.share_request" => {
                 let (dek_ref, reader, cmk) = (m.bytes("dek_ref")?, m.text("reader")?, m.text("cmk")?);
                 encrypt(vault, &vault.share_request(&dek_ref, &reader, &cmk, m.u64("created")?)?)
@@ -85,7 +101,9 @@ impl Vaults {
                 let id = m.number("request")?;
                 row(&reply(m, &mut false, |reply| Ok(vault.admit_shared(id, reply.unwrap_or_default())?))?)
             }
-            "vault.shred_request" => request(&vault.shred_request(&m.text("org")?, &m.text("cmk")?, m.number("days")?)?),
+            "vault.shred_request" => {
+                request(&vault.shred_request(&m.text("org")?, &m.text("cmk")?, m.number("days")?)?)
+            }
             "vault.status" => status(vault),
             "vault.cache_export" => Ok(hex(&vault.cache_export(&m.bytes("dek_ref")?)?)),
             "vault.cache_import" => Ok(hex(vault.cache_import(&mut m.bytes("entry")?)?.as_bytes())),
@@ -129,8 +147,9 @@ fn reply<T>(m: &Members<'_>, wiped: &mut bool, call: impl FnOnce(Option<KmsReply
 
 fn request(request: &KmsRequest) -> Out {
     let mut json = parsed(&request.to_json())?;
-    if let Some(Value::String(blob)) = json.pointer_mut("/params/CiphertextBlob").map(Value::take) {
-        json["params"]["CiphertextBlob"] = hex(&Base64::decode_vec(&blob).map_err(|error| error.to_string())?);
+    if let Some(blob) = json.pointer_mut("/params/CiphertextBlob") {
+        let bytes = Base64::decode_vec(blob.as_str().unwrap_or_default()).map_err(|error| error.to_string())?;
+        *blob = hex(&bytes);
     }
     Ok(json)
 }
@@ -138,7 +157,9 @@ fn request(request: &KmsRequest) -> Out {
 /// An `Encrypt` request with the DEK where the KMS expects it.
 fn encrypt(vault: &Vault, encrypt: &KmsRequest) -> Out {
     let mut json = request(encrypt)?;
-    json["params"]["Plaintext"] = hex(&*vault.take_request_plaintext(encrypt.id)?);
+    if let Some(params) = json.pointer_mut("/params").and_then(Value::as_object_mut) {
+        params.insert("Plaintext".into(), hex(&*vault.take_request_plaintext(encrypt.id)?));
+    }
     Ok(json)
 }
 
@@ -164,8 +185,10 @@ fn seal_many(vault: &Vault, m: &Members<'_>) -> Out {
 
 fn open_many(vault: &Vault, m: &Members<'_>) -> Out {
     let items = each(m, |item| Ok((item.place("bind")?, item.bytes("env")?)))?;
-    let bound: Vec<Result<OpenItem<'_>, Error>> =
-        items.iter().map(|(place, envelope): &(Place, Vec<u8>)| Ok(OpenItem { binding: place.binding()?, envelope })).collect();
+    let bound: Vec<Result<OpenItem<'_>, Error>> = items
+        .iter()
+        .map(|(place, envelope): &(Place, Vec<u8>)| Ok(OpenItem { binding: place.binding()?, envelope }))
+        .collect();
     let good: Vec<_> = bound.iter().filter_map(|item| item.as_ref().ok().copied()).collect();
     Ok(merged(bound, vault.open_many(&good)?))
 }
@@ -177,10 +200,11 @@ fn each<T>(m: &Members<'_>, convert: impl Fn(&Members<'_>) -> Out<T>) -> Out<Vec
 /// Puts the results of the items that could be bound among the errors of those that couldn't.
 fn merged<I, T: AsRef<[u8]>>(bound: Vec<Result<I, Error>>, results: Vec<Result<T, Error>>) -> Value {
     let mut results = results.into_iter();
-    let answers = bound.into_iter().map(|item| match item.and_then(|_| results.next().unwrap_or(Err(Error::Internal))) {
-        Ok(bytes) => json!({"ok": true, "out": hex(bytes.as_ref())}),
-        Err(error) => refusal(&Stop::Core(error)),
-    });
+    let answers =
+        bound.into_iter().map(|item| match item.and_then(|_| results.next().unwrap_or(Err(Error::Internal))) {
+            Ok(bytes) => json!({"ok": true, "out": hex(bytes.as_ref())}),
+            Err(error) => refusal(&Stop::Core(error)),
+        });
     answers.collect()
 }
 
