@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, test_kill_process};
 use strongroom::Error;
 
-/// How long a writer waits for others, and how old a lock without a maker may be.
+/// How long a writer waits for others.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How old a lock without a maker may be: well below the patience, so that whoever waits lives to see it.
+const AGE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Holds the lock; dropping it removes the file.
@@ -25,9 +27,7 @@ impl LockFile {
     /// [`Error::StoreUnavailable`] after ten seconds, or if the file can't be made.
     pub(crate) fn take(file: &Path) -> Result<Self, Error> {
         let path = beside(file, ".lock");
-        let mut token = [0; 8];
-        rand_token(&mut token);
-        let mine = format!("{} {}\n", std::process::id(), hex(&token));
+        let mine = lock_content();
         let begun = Instant::now();
         loop {
             match create(&path, &mine) {
@@ -59,11 +59,23 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Makes the file with its content at once: it is written under a name of its own and then linked,
+/// so that a process that dies here leaves no lock without a maker.
 fn create(path: &Path, content: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(content.as_bytes()).inspect_err(|_| {
-        let _ = fs::remove_file(path);
-    })
+    let draft = beside(path, &format!(".{}", content.trim_end().replace(' ', "-")));
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
+        file.write_all(content.as_bytes())?;
+        fs::hard_link(&draft, path)
+    });
+    let _ = fs::remove_file(&draft);
+    made
+}
+
+/// `PID TOKEN` and a line feed; the token tells a process's locks apart and protects nothing.
+fn lock_content() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let token = RandomState::new().hash_one(Instant::now());
+    format!("{} {token:016x}\n", std::process::id())
 }
 
 /// Removes the lock of a process that is gone. Two who find the same stale lock must not remove
@@ -71,7 +83,7 @@ fn create(path: &Path, content: &str) -> std::io::Result<()> {
 fn break_stale(path: &Path) -> bool {
     let Some(content) = stale(path) else { return false };
     let breaker = beside(path, ".break");
-    if create(&breaker, "").is_err() {
+    if create(&breaker, &lock_content()).is_err() {
         if is_old(&breaker) {
             let _ = fs::remove_file(&breaker);
         }
@@ -98,18 +110,5 @@ fn stale(path: &Path) -> Option<String> {
 
 fn is_old(path: &Path) -> bool {
     let age = fs::metadata(path).and_then(|data| data.modified()).map(|made| made.elapsed());
-    matches!(age, Ok(Ok(age)) if age > PATIENCE)
-}
-
-/// Tells two locks of one process apart; it protects nothing.
-fn rand_token(token: &mut [u8]) {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(Instant::now());
-    for (to, from) in token.iter_mut().zip(random.to_be_bytes()) {
-        *to = from;
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    matches!(age, Ok(Ok(age)) if age > AGE)
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { open, readFile, stat, unlink } from "node:fs/promises";
+import { link, readFile, stat, unlink, writeFile } from "node:fs/promises";
 
 import { fail } from "./error.js";
 
@@ -10,7 +10,7 @@ import { fail } from "./error.js";
  * break the lock of a process that died. The Go store does the same. `STORE_UNAVAILABLE` after 10 s.
  */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const mine = `${process.pid} ${randomBytes(8).toString("hex")}\n`;
+  const mine = lockContent();
   const deadline = Date.now() + PATIENCE;
   while (!(await create(path, mine))) {
     if (await breakStale(path)) continue;
@@ -24,20 +24,27 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
   }
 }
 
-/** False if the file is there already. */
+/**
+ * False if the file is there already. It is made with its content at once, written under a name of its
+ * own and then linked, so that a process that dies here leaves no lock without a maker.
+ */
 async function create(path: string, content: string): Promise<boolean> {
+  const draft = `${path}.${content.trim().replace(" ", "-")}`;
+  await writeFile(draft, content, { flag: "wx", mode: 0o600 });
   try {
-    const file = await open(path, "wx", 0o600);
-    try {
-      await file.writeFile(content);
-    } finally {
-      await file.close();
-    }
+    await link(draft, path);
     return true;
   } catch (thrown) {
     if (hasCode(thrown, "EEXIST")) return false;
     throw thrown;
+  } finally {
+    await remove(draft);
   }
+}
+
+/** `PID TOKEN\n`; the token tells a process's locks apart. */
+function lockContent(): string {
+  return `${process.pid} ${randomBytes(8).toString("hex")}\n`;
 }
 
 /**
@@ -48,7 +55,7 @@ async function breakStale(path: string): Promise<boolean> {
   const content = await read(path);
   if (content === undefined || !(await isStale(path, content))) return false;
   const breaker = `${path}.break`;
-  if (!(await create(breaker, ""))) {
+  if (!(await create(breaker, lockContent()))) {
     if (await isOld(breaker)) await remove(breaker);
     return false;
   }
@@ -63,7 +70,7 @@ async function breakStale(path: string): Promise<boolean> {
 
 async function isStale(path: string, content: string): Promise<boolean> {
   const pid = /^([1-9]\d{0,9}) .*\n$/.exec(content)?.[1];
-  // Its maker died between making and writing it, or is about to write.
+  // Somebody else's file, or one that was torn.
   if (pid === undefined) return isOld(path);
   try {
     process.kill(Number(pid), 0);
@@ -75,7 +82,7 @@ async function isStale(path: string, content: string): Promise<boolean> {
 
 async function isOld(path: string): Promise<boolean> {
   try {
-    return Date.now() - (await stat(path)).mtimeMs > PATIENCE;
+    return Date.now() - (await stat(path)).mtimeMs > AGE;
   } catch {
     return false;
   }
@@ -104,4 +111,6 @@ export function hasCode(thrown: unknown, code: string): boolean {
 
 /** Milliseconds. */
 const PATIENCE = 10_000;
+/** Well below the patience, so that whoever waits lives to see it. */
+const AGE = 5_000;
 const PAUSE = 5;
