@@ -1,13 +1,4 @@
-//! Strongroom seals single sensitive fields of a multi-tenant product, so that whoever steals
-//! every row and every file holds nothing.
-//!
-//! Start with [`Vault`]: [`Vault::missing`] says which DEKs envelopes need, the host fetches their
-//! [`WrapRow`]s, [`Vault::unwrap_request`] says what its KMS client must be asked, [`Vault::admit`]
-//! checks the answer, and [`Vault::seal`] and [`Vault::open`] work. The core makes no call and
-//! knows no file, thread or host: requests and replies are plain data.
-//!
-//! What is sealed with format version 1 stays readable for ever.
-
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
