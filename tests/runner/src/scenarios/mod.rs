@@ -25,6 +25,7 @@ use crate::hosts::{Hello, Hosts, may_lack};
 use crate::report::Report;
 use crate::shim::Shim;
 use crate::world::{Step, World};
+use std::time::Instant;
 
 /// A scenario: its name is what it shows.
 pub(crate) type Scenario = (&'static str, fn(&mut World<'_>) -> Step);
@@ -45,19 +46,26 @@ fn host(shim: &mut Shim, only: Option<&str>, report: &Report) {
         Ok(hello) => hello,
         Err(reason) => return report.fail(&format!("{} hello: {reason}", shim.name)),
     };
+    let mut slowest = Vec::new();
     for (group, scenarios) in GROUPS {
         if !offered(&shim.name, &hello, group) {
             println!("scenarios {}: {} of {group} left out", shim.name, scenarios.len());
             continue;
         }
         for (name, scenario) in scenarios.iter().filter(|(name, _)| only.is_none_or(|text| name.contains(text))) {
+            let begin = Instant::now();
             let mut world = World::new(shim, &hello);
             let result = scenario(&mut world);
             // A generator left failing must not spoil the next scenario.
-            let result =
-                result.and(world.ok("vault.rng", serde_json::json!({"ok": true})).map(drop)).and(world.close());
+            let repaired = world.ok("vault.rng", serde_json::json!({"ok": true})).map(drop);
+            let result = result.and(repaired).and(world.close());
             report.check(|| format!("{} {group}: {name}", shim.name), result);
+            slowest.push((begin.elapsed(), *name));
         }
+    }
+    slowest.sort_unstable_by(|one, other| other.cmp(one));
+    for (time, name) in slowest.iter().take(3) {
+        println!("scenarios {}: {:.1} s {name}", shim.name, time.as_secs_f64());
     }
 }
 

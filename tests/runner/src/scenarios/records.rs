@@ -18,7 +18,7 @@ pub(super) const ALL: &[Scenario] = scenarios![
     an_org_dek_serves_its_org_only,
     a_share_seals_nothing,
     where_the_highest_version_is_a_share_an_own_older_one_is_not_taken,
-    the_highest_version_of_65536_records_is_remembered,
+    the_highest_version_is_remembered_when_its_dek_has_gone,
 ];
 
 const RECORD: fn() -> Value = || json!({"scope": "record"});
@@ -173,17 +173,16 @@ fn where_the_highest_version_is_a_share_an_own_older_one_is_not_taken(w: &mut Wo
     w.no_seal_record(&at("h-17", "x"), "NO_ACTIVE_DEK")
 }
 
-fn the_highest_version_of_65536_records_is_remembered(w: &mut World<'_>) -> Step {
+fn the_highest_version_is_remembered_when_its_dek_has_gone(w: &mut World<'_>) -> Step {
     w.vault(json!({}))?;
     w.mint(&Dek::org("acme", 1, "a"))?;
     let newest = Dek::record("acme", "h-17", 2, "new");
     w.admit(&newest)?;
-    // 65,535 more, and the DEKs themselves have long gone: only 4,096 are held.
-    for block in 0..16_u32 {
-        let until = if block == 15 { 4095 } else { 4096 };
-        let members = (0..until).map(|number| json!({"org": "acme", "table": "hosts", "record": format!("r-{block}-{number}"), "version": 1, "created": "0"}));
-        w.all("vault.generate_record_dek", members)?;
-    }
+    // The DEK itself has long gone: only 4,096 are held. That as many as 65,536 records are
+    // remembered is shown where a line is cheapest; a host has no part in it.
+    let others = if w.shim.name == "rust" { 65_535 } else { 4_500 };
+    let place = |number| json!({"org": "acme", "table": "hosts", "record": format!("r-{number}"), "version": 1, "created": "0"});
+    w.all("vault.generate_record_dek", (0..others).map(place))?;
     w.admit(&Dek::record("acme", "h-17", 1, "old"))?;
     w.no_seal_record(&at("h-17", "x"), "UNKNOWN_DEK")
 }
