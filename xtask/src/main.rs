@@ -87,7 +87,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "demo",
-        args: "",
+        args: "[--built]",
         about: "set up, build, and show it all at work; leaves target/demo/report.html",
         run: demo::run,
     },

@@ -33,14 +33,24 @@ impl Line {
 
     fn of(text: &str) -> Result<Self> {
         let line: Value = serde_json::from_str(text)?;
-        let member = |name: &str| Ok::<_, anyhow::Error>(line.get(name).and_then(Value::as_str).with_context(|| format!("no {name}"))?.to_owned());
+        let member = |name: &str| {
+            Ok::<_, anyhow::Error>(
+                line.get(name).and_then(Value::as_str).with_context(|| format!("no {name}"))?.to_owned(),
+            )
+        };
         let printed = member("envelope")?;
         let text = printed.strip_prefix("sr1.").context("no printable envelope")?;
         let envelope = Base64UrlUnpadded::decode_vec(text).map_err(|_| anyhow::anyhow!("no base64url"))?;
         if envelope.len() < OVERHEAD {
             bail!("an envelope of {} bytes", envelope.len());
         }
-        Ok(Self { org: member("org")?, table: member("table")?, record: member("record")?, field: member("field")?, envelope })
+        Ok(Self {
+            org: member("org")?,
+            table: member("table")?,
+            record: member("record")?,
+            field: member("field")?,
+            envelope,
+        })
     }
 }
 
@@ -62,7 +72,8 @@ pub(super) fn digest<'a>(lines: impl Iterator<Item = &'a Line>, values: &HashMap
     let mut listing = Sha256::new();
     for line in lines {
         let value = values.get(&line.place()).with_context(|| format!("no value for {:?}", line.place()))?;
-        let row = format!("{}\t{}\t{}\t{}\t{}\n", line.org, line.table, line.record, line.field, hex(&Sha256::digest(value)));
+        let row =
+            format!("{}\t{}\t{}\t{}\t{}\n", line.org, line.table, line.record, line.field, hex(&Sha256::digest(value)));
         listing.update(row.as_bytes());
     }
     Ok(hex(&listing.finalize()))
@@ -164,7 +175,9 @@ mod tests {
     fn what_is_no_export_line_is_refused() {
         let good = format!(r#"{{"org":"o","table":"t","record":"r","field":"f","envelope":"sr1.{}"}}"#, "A".repeat(96));
         assert!(Line::of(&good).is_ok());
-        for bad in [good.replace("sr1.", ""), good.replace(r#""org":"o","#, ""), good.replace("AAAA", ""), "{".to_owned()] {
+        for bad in
+            [good.replace("sr1.", ""), good.replace(r#""org":"o","#, ""), good.replace("AAAA", ""), "{".to_owned()]
+        {
             assert!(Line::of(&bad).is_err(), "{bad}");
         }
     }

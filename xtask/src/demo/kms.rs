@@ -35,7 +35,9 @@ impl LocalKms {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("can't start the local KMS")?;
         let warnings = child.stderr.take().context("the KMS has no standard error")?;
-        thread::spawn(move || BufReader::new(warnings).lines().map_while(Result::ok).for_each(|line| terminal::note(&line)));
+        thread::spawn(move || {
+            BufReader::new(warnings).lines().map_while(Result::ok).for_each(|line| terminal::note(&line))
+        });
         let stdout = child.stdout.take().context("the KMS has no standard output")?;
         let (ready, answer) = mpsc::channel();
         thread::spawn(move || {
@@ -79,8 +81,15 @@ impl Call {
         let line: Value = serde_json::from_str(line)?;
         let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let pairs = line.get("encryptionContext").and_then(Value::as_object).into_iter().flatten();
-        let context = pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
-        let call = Self { caller: text("callerOrg"), operation: text("operation"), key: text("keyId"), context, result: text("result") };
+        let context =
+            pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+        let call = Self {
+            caller: text("callerOrg"),
+            operation: text("operation"),
+            key: text("keyId"),
+            context,
+            result: text("result"),
+        };
         if call.result.is_empty() {
             bail!("a line without a result");
         }

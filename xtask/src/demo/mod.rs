@@ -27,13 +27,11 @@ use crate::{
 /// # Errors
 /// If set-up or a build fails, or any expectation broke.
 pub(crate) fn run(ctx: &Ctx, args: &[String]) -> Result<()> {
-    if let Some(arg) = args.first() {
-        bail!("unexpected argument {arg:?}");
+    match args {
+        [] => prepare(ctx)?,
+        [option] if option == "--built" => {}
+        _ => bail!("the only option is `--built`: run what is built already"),
     }
-    setup::everything(ctx)?;
-    build::released(ctx)?;
-    timed("build of the Go agent", || agent(ctx))?;
-    timed("build of the page", || page(ctx))?;
     let start = Instant::now();
     let mut world = World::new(ctx)?;
     terminal::head();
@@ -49,6 +47,14 @@ pub(crate) fn run(ctx: &Ctx, args: &[String]) -> Result<()> {
         bail!("{broken} expectations broke");
     }
     Ok(())
+}
+
+/// Set-up, and what users get.
+fn prepare(ctx: &Ctx) -> Result<()> {
+    setup::everything(ctx)?;
+    build::released(ctx)?;
+    timed("build of the Go agent", || agent(ctx))?;
+    timed("build of the page", || page(ctx))
 }
 
 /// The Go agent, on the released archive.

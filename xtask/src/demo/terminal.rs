@@ -7,7 +7,10 @@ use crate::util::{say, seconds};
 
 /// The heading of the table.
 pub(super) fn head() {
-    say(format_args!("\n{:>3}  {:<9} {:<58} {:>7}  {:<32} {:>7}  result", "#", "who", "what", "fields", "KMS calls", "time"));
+    say(format_args!(
+        "\n{:>3}  {:<9} {:<58} {:>7}  {:<32} {:>7}  result",
+        "#", "who", "what", "fields", "KMS calls", "time"
+    ));
     say("-".repeat(WIDTH));
 }
 
@@ -89,7 +92,8 @@ mod tests {
 
     #[test]
     fn refused_calls_are_counted_apart() {
-        let call = |result: &str| Call { operation: "Decrypt".to_owned(), result: result.to_owned(), ..Call::default() };
+        let call =
+            |result: &str| Call { operation: "Decrypt".to_owned(), result: result.to_owned(), ..Call::default() };
         let mut step = Step::new("node", "x");
         assert_eq!(calls(&step), "none");
         step.calls = vec![call("ok"), call("AccessDeniedException"), call("ok")];

@@ -22,7 +22,13 @@ pub(super) struct Kind {
 impl Kind {
     /// The first call of an org's life: it makes its CMK. The log names the key made.
     pub(super) fn create_key(org: &str) -> Self {
-        Self { caller: org.into(), operation: "CreateKey".into(), cmk: org.into(), result: "ok".into(), ..Self::default() }
+        Self {
+            caller: org.into(),
+            operation: "CreateKey".into(),
+            cmk: org.into(),
+            result: "ok".into(),
+            ..Self::default()
+        }
     }
 
     /// An org's use of its own CMK for its own org DEK.
@@ -147,7 +153,8 @@ mod tests {
     }
 
     fn decrypt(caller: &str, org: &str) -> Call {
-        let mut context: BTreeMap<String, String> = ORG_DEK.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect();
+        let mut context: BTreeMap<String, String> =
+            ORG_DEK.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect();
         for (name, value) in [("strongroom-purpose", "org-dek"), ("strongroom-org", org), ("strongroom-owner", org)] {
             context.insert(name.to_owned(), value.to_owned());
         }

@@ -134,8 +134,12 @@ impl<'a> World<'a> {
         let mut command = self.ctx.cmd(words.next().context("no program")?);
         command.args(words).arg(task.step).args(["--kms", &endpoint]);
         if task.step != "create-key" {
-            let cmks: Map<String, Value> =
-                self.cmks.iter().filter(|(org, _)| task.knows(org)).map(|(org, arn)| (org.clone(), Value::from(vec![arn.clone()]))).collect();
+            let cmks: Map<String, Value> = self
+                .cmks
+                .iter()
+                .filter(|(org, _)| task.knows(org))
+                .map(|(org, arn)| (org.clone(), Value::from(vec![arn.clone()])))
+                .collect();
             command.arg("--store").arg(self.files.store()).arg("--export").arg(self.exported(task));
             command.arg("--manifest").arg(self.ctx.path("examples/product/fields.json"));
             command.args(["--cmks", &Value::Object(cmks).to_string()]);
@@ -150,7 +154,11 @@ impl<'a> World<'a> {
         self.said.extend(answer.lines.iter().cloned());
         step.check("the process succeeds", answer.succeeded, "a failure");
         let failed = answer.facts.iter().filter(|facts| facts.get("ok") != Some(&Value::Bool(true))).count();
-        step.check("every line it reports is ok", failed == 0 && !answer.facts.is_empty(), format!("{failed} that are not"));
+        step.check(
+            "every line it reports is ok",
+            failed == 0 && !answer.facts.is_empty(),
+            format!("{failed} that are not"),
+        );
         let danger = format!("danger_endpoint: {endpoint} (local KMS, loopback)");
         step.check("it says that it uses danger_endpoint", answer.lines.contains(&danger), "no such line");
         Ok(answer)

@@ -92,7 +92,8 @@ fn go(ctx: &Ctx, material: &mut Material) -> Result<()> {
     if sources.is_dir() {
         let is_doc = |path: &PathBuf| path.file_name().is_some_and(|name| name == "doc.go");
         for path in files_in(&sources)?.into_iter().filter(is_doc) {
-            let name = path.parent().and_then(|dir| dir.strip_prefix(&sources).ok()).map(|dir| dir.display().to_string());
+            let name =
+                path.parent().and_then(|dir| dir.strip_prefix(&sources).ok()).map(|dir| dir.display().to_string());
             let title = format!("Go package {}", name.unwrap_or_default());
             material.english.push(Text::of_prose(&title, &comment(&readable(&path)?)));
         }

@@ -58,7 +58,8 @@ impl Corpus {
     pub(super) fn write(&self, org: &str, file: &Path) -> Result<()> {
         let mut lines = String::new();
         for record in self.of(org) {
-            let fields: Map<String, Value> = record.fields.iter().map(|(name, value)| (name.clone(), spelled(value))).collect();
+            let fields: Map<String, Value> =
+                record.fields.iter().map(|(name, value)| (name.clone(), spelled(value))).collect();
             let line = json!({ "org": record.org, "table": record.table, "record": record.record, "fields": fields });
             lines.push_str(&line.to_string());
             lines.push('\n');

@@ -136,8 +136,7 @@ fn user(rng: &mut Rng) -> String {
     format!("{}{}", rng.pick(&["svc-", "ops.", "admin-", "", "deploy-"]), rng.pick(&NAMES))
 }
 
-const NAMES: [&str; 10] =
-    ["amira", "bjørn", "chen", "dora", "emeka", "fatima", "goran", "hana", "ines", "jürgen"];
+const NAMES: [&str; 10] = ["amira", "bjørn", "chen", "dora", "emeka", "fatima", "goran", "hana", "ines", "jürgen"];
 
 const WORDS: [&str; 16] = [
     "amber", "Büro", "canyon", "dźwig", "Ereignis", "forêt", "glacier", "harbour", "isbjørn", "jasmin", "Könige",

@@ -35,7 +35,12 @@ struct Table {
 type Fields = Vec<(String, Vec<u8>)>;
 
 const TABLES: [Table; 6] = [
-    Table { name: "keyChainEntries", prefix: "kc", records: 150, fields: |rng, _| vec![named("payload", secrets::payload(rng))] },
+    Table {
+        name: "keyChainEntries",
+        prefix: "kc",
+        records: 150,
+        fields: |rng, _| vec![named("payload", secrets::payload(rng))],
+    },
     Table {
         name: "connectorEntries",
         prefix: "con",
@@ -81,7 +86,10 @@ fn run(rng: &mut Rng, material: &Material) -> Fields {
     let mut fields = vec![
         named("arguments.host", format!("host-{:03}", rng.below(1_000)).into_bytes()),
         named("arguments.reason", if rng.one_in(3) { Vec::new() } else { message(rng, material).into_bytes() }),
-        named("arguments.window", json!({ "minutes": rng.between(5, 240), "dryRun": rng.one_in(2) }).to_string().into_bytes()),
+        named(
+            "arguments.window",
+            json!({ "minutes": rng.between(5, 240), "dryRun": rng.one_in(2) }).to_string().into_bytes(),
+        ),
         named("output", output(rng, material).into_bytes()),
     ];
     for number in 1..=rng.between(8, 16) {

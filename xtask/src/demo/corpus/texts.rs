@@ -61,19 +61,25 @@ fn passage<'a>(rng: &mut Rng, text: &'a Text) -> &'a str {
 
 /// Cuts a text between two characters.
 fn cut(mut text: String, most: usize) -> String {
-    let end = text.floor_char_boundary(most);
-    text.truncate(end);
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
     text
 }
 
-pub(super) const LARGEST: usize = 40 * 1_024;
+const LARGEST: usize = 40 * 1_024;
 
 const STEPS: [&str; 8] =
     ["Look first", "Collect", "Stop the service", "Repair", "Compare", "Start again", "Verify", "Hand over"];
 
 const COMMANDS: [&str; 8] = [
-    "systemctl status", "journalctl -u", "kubectl rollout status", "openssl x509 -enddate", "pg_dump --schema-only",
-    "curl -fsS", "terraform plan", "df -h",
+    "systemctl status",
+    "journalctl -u",
+    "kubectl rollout status",
+    "openssl x509 -enddate",
+    "pg_dump --schema-only",
+    "curl -fsS",
+    "terraform plan",
+    "df -h",
 ];
 
 const OPENERS: [&str; 6] =

@@ -1,6 +1,6 @@
 //! What can be said only at the end: about everything that any process said or asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::demo::{
     export,
@@ -15,10 +15,10 @@ pub(super) fn outputs(world: &mut World<'_>) {
         let said = world.said.join("\n").into_bytes();
         let pieces = world.corpus()?.pieces(PIECES);
         step.check("pieces to look for", pieces.len() == PIECES, pieces.len().to_string());
-        let found = pieces.iter().filter(|piece| contains(&said, piece)).count();
+        let found = found_in(&said, &pieces);
         step.equal("pieces found in it", &found, &0);
         let data = std::fs::read(world.files.data(NORTHWIND))?;
-        let control = pieces.iter().filter(|piece| contains(&data, piece)).count();
+        let control = found_in(&data, &pieces);
         step.check("the same search finds pieces in the data", control > 0, "none");
         step.figure("lines said", world.said.len());
         step.refusals.push(Refusal {
@@ -48,8 +48,15 @@ pub(super) fn log(world: &mut World<'_>) {
     });
 }
 
-fn contains(text: &[u8], piece: &[u8]) -> bool {
-    text.windows(piece.len()).any(|window| window == piece)
+/// How many of the pieces, all of one length, stand in a text.
+fn found_in(text: &[u8], pieces: &[&[u8]]) -> usize {
+    let wanted: HashSet<&[u8]> = pieces.iter().copied().collect();
+    // Most places are told by their first byte, which is much quicker than a look into the set.
+    let first: BTreeSet<u8> = pieces.iter().filter_map(|piece| piece.first().copied()).collect();
+    let starts: Vec<bool> = (0..=u8::MAX).map(|byte| first.contains(&byte)).collect();
+    let begins = |window: &&[u8]| window.first().is_some_and(|byte| starts.get(usize::from(*byte)) == Some(&true));
+    let len = pieces.first().map_or(1, |piece| piece.len()).max(1);
+    text.windows(len).filter(begins).filter_map(|window| wanted.get(window)).collect::<HashSet<_>>().len()
 }
 
 const PIECES: usize = 500;
@@ -60,9 +67,12 @@ mod tests {
 
     #[test]
     fn a_piece_is_found_wherever_it_stands() {
-        for text in ["piece", "a piece", "piece b"] {
-            assert!(contains(text.as_bytes(), b"piece"));
+        let pieces = [b"piece".as_slice(), b"other"];
+        for text in ["piece", "a piece", "piece b", "piece piece"] {
+            assert_eq!(found_in(text.as_bytes(), &pieces), 1, "{text}");
         }
-        assert!(!contains(b"pie ce", b"piece"));
+        assert_eq!(found_in(b"an other piece", &pieces), 2);
+        assert_eq!(found_in(b"pie ce othe r", &pieces), 0);
+        assert_eq!(found_in(b"", &pieces), 0);
     }
 }

@@ -10,8 +10,8 @@ mod share;
 use anyhow::{Result, bail};
 
 use super::{
-    world::{CONTOSO, NORTHWIND, ORGS, World},
     worker::Host::{Browser, Go, Node},
+    world::{CONTOSO, NORTHWIND, ORGS, World},
 };
 
 /// Runs every step.

@@ -98,7 +98,8 @@ fn plaintext_bytes<'a>(world: &World<'_>, lines: impl Iterator<Item = &'a Line>)
 mod tests {
     use super::*;
 
-    const STRICT: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:1";
+    const STRICT: &str =
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:1";
 
     #[test]
     fn a_strict_policy_will_do() {

@@ -37,9 +37,15 @@ pub(super) fn share(world: &mut World<'_>) {
         let shares = rows.iter().filter(|row| row.get("purpose").and_then(Value::as_str) == Some("share"));
         step.equal("share rows", &shares.count(), &1);
         step.figure("record", &record);
-        let expected = [(1, Kind::own(NORTHWIND, "Decrypt")), (1, Kind::share(NORTHWIND, "Encrypt", NORTHWIND, CONTOSO))];
+        let expected =
+            [(1, Kind::own(NORTHWIND, "Decrypt")), (1, Kind::share(NORTHWIND, "Encrypt", NORTHWIND, CONTOSO))];
         world.witness(step, &expected)?;
-        let named: Vec<&str> = step.calls.iter().filter(|call| call.operation == "Encrypt").map(|call| call.pair("strongroom-dek")).collect();
+        let named: Vec<&str> = step
+            .calls
+            .iter()
+            .filter(|call| call.operation == "Encrypt")
+            .map(|call| call.pair("strongroom-dek"))
+            .collect();
         let right = named == [dek_ref.as_str()];
         let named = named.join(" ");
         step.check("the log names the record's own DEK, not the org's", right, named);
