@@ -105,7 +105,10 @@ mod tests {
 
     #[test]
     fn repeats_and_lists_are_written_out_where_bytes_stand() {
-        let case = json!({"env": ["f7", {"repeat": "0102", "times": 2}, "ff"], "pt": {"repeat": "61", "times": 3}, "tombstone": ["aa", "bb"]});
+        let case = json!({
+            "env": ["f7", {"repeat": "0102", "times": 2}, "ff"], "pt": {"repeat": "61", "times": 3},
+            "tombstone": ["aa", "bb"],
+        });
         assert_eq!(expand(&case), Ok(json!({"env": "f701020102ff", "pt": "616161", "tombstone": ["aa", "bb"]})));
         assert!(expand(&json!({"env": [{"repeat": "61"}]})).is_err());
     }

@@ -103,7 +103,8 @@ impl Hello {
             items.sort();
             json!(items)
         };
-        json!({"protocol": self.0["protocol"], "strings": sorted("strings"), "ops": sorted("ops"), "extras": sorted("extras")})
+        let (strings, ops, extras) = (sorted("strings"), sorted("ops"), sorted("extras"));
+        json!({"protocol": self.0["protocol"], "strings": strings, "ops": ops, "extras": extras})
     }
 }
 

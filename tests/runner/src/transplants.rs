@@ -70,8 +70,9 @@ fn under_org_dek() -> Vec<Value> {
 
 /// As many within one record: field and revision are left to differ in.
 fn under_record_dek() -> Vec<Value> {
+    let fields = NAMES.iter().enumerate().map(|(at, names)| format!("{}{at}", names[2]));
     let mut places: Vec<Value> =
-        NAMES.iter().enumerate().map(|(at, names)| json!({"org": "acme", "table": "hosts", "record": "h-17", "field": format!("{}{at}", names[2])})).collect();
+        fields.map(|field| json!({"org": "acme", "table": "hosts", "record": "h-17", "field": field})).collect();
     places.extend(revisions("hosts", "h-17", "password"));
     places
 }

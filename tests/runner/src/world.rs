@@ -94,8 +94,9 @@ impl Dek {
     /// Its KMS wrap row.
     pub(crate) fn row(&self) -> Value {
         let mut row = json!({
-            "v": 1, "purpose": self.purpose(), "owner": self.owner, "reader": self.reader, "version": self.version, "created": WALL,
-            "dekRef": self.text_ref(), "provider": "aws-kms", "keyId": cmk(&self.reader), "blob": Base64::encode_string(BLOB),
+            "v": 1, "purpose": self.purpose(), "owner": self.owner, "reader": self.reader, "version": self.version,
+            "created": WALL, "dekRef": self.text_ref(), "provider": "aws-kms", "keyId": cmk(&self.reader),
+            "blob": Base64::encode_string(BLOB),
         });
         if let Some((table, record)) = &self.place {
             row["table"] = json!(table);
@@ -119,7 +120,8 @@ impl Dek {
 
     /// The KMS's answer to `GenerateDataKey` or `Decrypt`.
     pub(crate) fn reply(&self) -> Value {
-        json!({"KeyId": cmk(&self.reader), "Plaintext": hex(&self.key), "CiphertextBlob": hex(BLOB), "endpoint": ENDPOINT})
+        let (key_id, plaintext) = (cmk(&self.reader), hex(&self.key));
+        json!({"KeyId": key_id, "Plaintext": plaintext, "CiphertextBlob": hex(BLOB), "endpoint": ENDPOINT})
     }
 
     pub(crate) fn active(&self, rev: u64) -> Value {

@@ -27,7 +27,8 @@ fn folder(test: &str) -> PathBuf {
     let cases = json!({
         "schema": 1, "operation": "from_text", "flags": {"Utf8Bytes": "bytes"},
         "tests": [
-            case(1, json!("sr1.a"), &[], "ok"), case(2, json!("sr1.b"), &[], "ok"), case(3, json!("sr1.c"), &[], "MALFORMED"),
+            case(1, json!("sr1.a"), &[], "ok"), case(2, json!("sr1.b"), &[], "ok"),
+            case(3, json!("sr1.c"), &[], "MALFORMED"),
             case(4, json!("sr1.d"), &[], "MALFORMED"), case(5, json!({"utf8": "ff"}), &["Utf8Bytes"], "BAD_INPUT"),
         ],
     });

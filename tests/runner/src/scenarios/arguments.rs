@@ -293,9 +293,11 @@ fn options_outside_their_range_make_no_vault(w: &mut World<'_>) -> Step {
             .map_err(|reason| format!("{options}: {reason}"))?;
     }
     w.vault(json!({
-        "ttl": 43_200, "seal_limit": 4_294_967_296_u64, "field_limit": 67_108_864, "region": "r".repeat(32), "session": "s".repeat(1024),
+        "ttl": 43_200, "seal_limit": 4_294_967_296_u64, "field_limit": 67_108_864, "region": "r".repeat(32),
+        "session": "s".repeat(1024),
         "danger_endpoint": "http://127.0.0.1:1/", "cmks": {"acme": [cmk("acme")]}, "min_versions": {"acme": 1},
-    })).map(drop)
+    }))
+    .map(drop)
 }
 
 fn a_closed_vault_is_a_bad_input_and_closing_twice_is_none(w: &mut World<'_>) -> Step {

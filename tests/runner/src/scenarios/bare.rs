@@ -20,6 +20,14 @@ fn bare(dek: &Dek) -> Value {
     json!({"key": hex(&dek.key), "identity": dek.identity()})
 }
 
+/// The DEK under the KEK, for the KEK's org.
+fn wrapping(kek: &Dek, dek: &Dek, purpose: &str) -> Value {
+    json!({
+        "kek": hex(&kek.key), "kek_identity": kek.identity(), "key": hex(&dek.key), "identity": dek.identity(),
+        "purpose": purpose, "reader": kek.owner, "created": "7",
+    })
+}
+
 fn sealing(dek: &Dek, more: &Value) -> Value {
     let mut members = json!({"key": hex(&dek.key), "identity": dek.identity(), "bind": dek.field("x"), "pt": PT});
     for (name, value) in more.as_object().into_iter().flatten() {
@@ -85,7 +93,7 @@ fn a_bare_reseal_is_refused_where_opening_or_sealing_is(w: &mut World<'_>) -> St
 fn without_random_bytes_no_bare_envelope_is_made(w: &mut World<'_>) -> Step {
     let (kek, dek) = (Dek::org("acme", 1, "a"), Dek::record("acme", "h-17", 1, "r"));
     let env = w.ok("seal", sealing(&kek, &json!({})))?;
-    let wrap = json!({"kek": hex(&kek.key), "kek_identity": kek.identity(), "key": hex(&dek.key), "identity": dek.identity(), "purpose": "record-dek", "reader": "acme", "created": "0"});
+    let wrap = wrapping(&kek, &dek, "record-dek");
     w.ok("vault.rng", json!({"ok": false}))?;
     w.no("seal", sealing(&kek, &json!({})), "RNG_FAILURE")?;
     w.no("seal_many", sealing(&kek, &json!({"n": 3})), "RNG_FAILURE")?;
@@ -99,11 +107,17 @@ fn without_random_bytes_no_bare_envelope_is_made(w: &mut World<'_>) -> Step {
 
 fn a_bare_wrap_is_unwrapped_by_its_kek(w: &mut World<'_>) -> Step {
     let (kek, dek) = (Dek::org("globex", 1, "g"), Dek::record("acme", "h-17", 1, "r"));
-    let wrap = json!({"kek": hex(&kek.key), "kek_identity": kek.identity(), "key": hex(&dek.key), "identity": dek.identity(), "purpose": "share", "reader": "globex", "created": "7"});
+    let wrap = wrapping(&kek, &dek, "share");
     let (first, second) = (w.ok("wrap_local", wrap.clone())?, w.ok("wrap_local", wrap)?);
     expect(first["blob"] != second["blob"], "two IVs")?;
     let env = w.ok("seal", sealing(&dek, &json!({})))?;
-    let unwrap = |kek: &Dek, row: &Value| json!({"kek": hex(&kek.key), "kek_identity": kek.identity(), "row": row, "probe": {"bind": dek.field("x"), "env": env}});
+    let probe = json!({"bind": dek.field("x"), "env": env});
+    let unwrap = |by: &Dek, row: &Value| {
+        let mut members = json!({"row": row, "probe": probe});
+        members["kek"] = json!(hex(&by.key));
+        members["kek_identity"] = by.identity();
+        members
+    };
     same(&w.ok("unwrap_local", unwrap(&kek, &first))?, &json!(PT))?;
     w.no("unwrap_local", unwrap(&Dek::org("globex", 2, "other"), &first), "UNKNOWN_DEK")
 }

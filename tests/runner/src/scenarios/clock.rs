@@ -1,7 +1,7 @@
 //! A clock that goes back ends all DEKs held.
 
 use super::{Scenario, scenarios};
-use crate::world::{Dek, Step, World, mint, same};
+use crate::world::{Dek, Step, World, cmk, mint, same};
 use serde_json::json;
 
 pub(super) const ALL: &[Scenario] = scenarios![
@@ -20,6 +20,7 @@ pub(super) const ALL: &[Scenario] = scenarios![
     what_is_over_by_one_clock_while_the_other_goes_back_is_over,
     after_sign_out_what_a_clock_ended_is_unknown,
     sealing_says_what_a_clock_ended,
+    every_call_says_that_a_clock_ended_a_dek,
     another_vault_has_clocks_of_its_own,
 ];
 
@@ -211,6 +212,40 @@ fn sealing_says_what_a_clock_ended(w: &mut World<'_>) -> Step {
     w.no_seal(&dek.field("password"), "CLOCK_ROLLBACK")?;
     w.admit(&dek)?;
     w.seal(&dek.field("password")).map(drop)
+}
+
+fn every_call_says_that_a_clock_ended_a_dek(w: &mut World<'_>) -> Step {
+    w.vault(json!({"session": "s"}))?;
+    let (org, record) = (Dek::org("acme", 1, "a"), Dek::record("acme", "h-17", 1, "r"));
+    w.mint(&org)?;
+    w.admit(&record)?;
+    let wrap = json!({"org": "acme", "dek_ref": record.hex_ref(), "created": "0"});
+    let row = w.ok("vault.wrap_local", wrap.clone())?;
+    let (bind, name) = (org.field("x"), "CLOCK_ROLLBACK");
+    let env = w.seal(&bind)?;
+    w.clock(-2, 0)?;
+    w.no_open(&bind, &env, name)?;
+    w.no_seal_record(&bind, name)?;
+    w.no("vault.reseal", json!({"bind": bind, "env": env}), name)?;
+    w.no("vault.rebind", json!({"from": bind, "to": org.field("y"), "env": env}), name)?;
+    w.no("vault.wrap_local", wrap.clone(), name)?;
+    w.no("vault.admit", json!({"org": "acme", "row": row}), name)?;
+    let mut request = wrap;
+    request["cmk"] = json!(cmk("acme"));
+    w.no("vault.wrap_request", request.clone(), name)?;
+    request["reader"] = json!("globex");
+    w.no("vault.share_request", request, name)?;
+    w.no(
+        "vault.generate_record_dek",
+        json!({"org": "acme", "table": "t", "record": "r", "version": 1, "created": "0"}),
+        name,
+    )?;
+    if w.hello.lists("ops", "vault.cache_export") {
+        w.no("vault.cache_export", json!({"dek_ref": record.hex_ref()}), name)?;
+    }
+    w.admit(&org)?;
+    w.admit_local("acme", &row)?;
+    w.opens(&bind, &env)
 }
 
 fn another_vault_has_clocks_of_its_own(w: &mut World<'_>) -> Step {

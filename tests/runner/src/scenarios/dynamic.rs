@@ -176,7 +176,9 @@ fn a_batch_is_a_list(w: &mut World<'_>) -> Step {
         w.no("vault.open_many", json!({"items": wrong}), "BAD_INPUT")?;
         w.no("vault.missing", json!({"envs": wrong}), "BAD_INPUT")?;
     }
-    let answers = w.batch("vault.seal_many", &json!([{"bind": {"org": 7}, "pt": PT}, {"bind": at("h-17", "x"), "pt": PT}, {"bind": at("h-17", "x"), "pt": 7}]))?;
+    let bind = at("h-17", "x");
+    let items = json!([{"bind": {"org": 7}, "pt": PT}, {"bind": bind, "pt": PT}, {"bind": bind, "pt": 7}]);
+    let answers = w.batch("vault.seal_many", &items)?;
     answers[0].is("BAD_INPUT")?;
     answers[2].is("BAD_INPUT")?;
     let env = answers[1].clone().out()?;

@@ -181,8 +181,9 @@ fn the_highest_version_is_remembered_when_its_dek_has_gone(w: &mut World<'_>) ->
     // The DEK itself has long gone: only 4,096 are held. That as many as 65,536 records are
     // remembered is shown where a line is cheapest; a host has no part in it.
     let others = if w.shim.name == "rust" { 65_535 } else { 4_500 };
-    let place = |number| json!({"org": "acme", "table": "hosts", "record": format!("r-{number}"), "version": 1, "created": "0"});
-    w.all("vault.generate_record_dek", (0..others).map(place))?;
+    let generate =
+        |record: String| json!({"org": "acme", "table": "hosts", "record": record, "version": 1, "created": "0"});
+    w.all("vault.generate_record_dek", (0..others).map(|number| generate(format!("r-{number}"))))?;
     w.admit(&Dek::record("acme", "h-17", 1, "old"))?;
     w.no_seal_record(&at("h-17", "x"), "UNKNOWN_DEK")
 }

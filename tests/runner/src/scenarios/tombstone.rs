@@ -195,7 +195,8 @@ fn in_a_batch_a_tombstoned_org_spoils_its_own_items_only(w: &mut World<'_>) -> S
     let globex = Dek::org("globex", 1, "g");
     w.mint(&globex)?;
     w.ok("vault.tombstone", json!({"org": "acme"}))?;
-    let items = json!([{"bind": org.field("x"), "pt": PT}, {"bind": globex.field("x"), "pt": PT}, {"bind": org.field("y"), "pt": PT}]);
+    let places = [org.field("x"), globex.field("x"), org.field("y")];
+    let items: Value = places.iter().map(|bind| json!({"bind": bind, "pt": PT})).collect();
     let answers = w.batch("vault.seal_many", &items)?;
     answers[0].is("ORG_TOMBSTONED")?;
     answers[2].is("ORG_TOMBSTONED")?;
