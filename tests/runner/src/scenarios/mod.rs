@@ -63,6 +63,9 @@ fn host(shim: &mut Shim, only: Option<&str>, report: &Report) {
             slowest.push((begin.elapsed(), *name));
         }
     }
+    if slowest.is_empty() {
+        report.fail(&format!("{}: no such scenario", shim.name));
+    }
     slowest.sort_unstable_by(|one, other| other.cmp(one));
     for (time, name) in slowest.iter().take(3) {
         println!("scenarios {}: {:.1} s {name}", shim.name, time.as_secs_f64());
