@@ -1,0 +1,54 @@
+import { StrongroomError } from '@strongroom/wasm';
+
+import { json } from './server.js';
+
+/** The wrap rows that the server has for this org, read once. A preview writes none. */
+export class ServedRows {
+  #org;
+  #loading;
+
+  constructor(org) {
+    this.#org = org;
+  }
+
+  async rows(dekRef, reader) {
+    return (await this.#rows()).filter((row) => row.dekRef === dekRef && row.reader === reader);
+  }
+
+  async rowsByOwner(owner, at) {
+    const isThere = (row) => at === undefined || (row.table === at.table && row.record === at.record);
+    return (await this.#rows()).filter((row) => row.owner === owner && isThere(row));
+  }
+
+  async rowsByReader(reader) {
+    return (await this.#rows()).filter((row) => row.reader === reader);
+  }
+
+  async active(org) {
+    return org === this.#org ? (await this.#load()).active : undefined;
+  }
+
+  async putIfAbsent() {
+    throw new StrongroomError('STORE_UNAVAILABLE');
+  }
+
+  async compareAndSetActive() {
+    throw new StrongroomError('STORE_UNAVAILABLE');
+  }
+
+  async delete() {
+    throw new StrongroomError('STORE_UNAVAILABLE');
+  }
+
+  async #rows() {
+    return (await this.#load()).rows;
+  }
+
+  #load() {
+    this.#loading ??= json('/rows.json').catch((error) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
+  }
+}
