@@ -44,6 +44,10 @@ pub(super) struct Step {
     pub(super) calls: Vec<Call>,
     pub(super) figures: Vec<(String, String)>,
     pub(super) refusals: Vec<Refusal>,
+    /// Likewise what had to be found nowhere, and where the same search found it.
+    pub(super) searches: Vec<Refusal>,
+    /// Who resealed what is opened here.
+    pub(super) resealed_by: Option<&'static str>,
     pub(super) time: Duration,
 }
 
@@ -84,6 +88,18 @@ impl Step {
 /// A number out of a process's facts; 0 where it is none.
 pub(super) fn number(facts: &Value, name: &str) -> u64 {
     facts.pointer(name).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// The sum of an object of counts.
+pub(super) fn sum(counts: Option<&Value>) -> u64 {
+    counts.and_then(Value::as_object).into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
+}
+
+/// An object of counts as people read it.
+pub(super) fn counted(counts: Option<&Value>) -> String {
+    let counts = counts.and_then(Value::as_object).into_iter().flatten();
+    let words: Vec<String> = counts.map(|(name, count)| format!("{count} {name}")).collect();
+    words.join(", ")
 }
 
 /// The name of a fact as people read it: `/cspRefused/eval` is "cspRefused eval".
@@ -127,6 +143,14 @@ mod tests {
         let mut step = Step::new("node", "opens");
         step.fact(&json!({ "fields": "5" }), "/fields", 5);
         assert!(!step.holds());
+    }
+
+    #[test]
+    fn counts_are_summed_and_spelled() {
+        let counts = json!({ "KMS_DENIED": 2, "UNKNOWN_DEK": 3 });
+        assert_eq!(sum(Some(&counts)), 5);
+        assert_eq!(sum(None), 0);
+        assert_eq!(counted(Some(&counts)), "2 KMS_DENIED, 3 UNKNOWN_DEK");
     }
 
     #[test]

@@ -15,8 +15,8 @@ pub(super) fn head() {
 }
 
 /// Says what begins, before it is known how it ends.
-pub(super) fn begin(number: usize, step: &Step) {
-    say(format_args!("{number:>3}  {:<9} {} …", step.who, step.title));
+pub(super) fn begin(step: &Step) {
+    say(format_args!("     {:<9} {} …", step.who, step.title));
 }
 
 /// The row of a step that is over, and below it what broke.

@@ -68,7 +68,7 @@ impl<'a> World<'a> {
     pub(super) fn step(&mut self, who: &str, title: &str, body: impl FnOnce(&mut Self, &mut Step) -> Result<()>) {
         let number = self.steps.len().saturating_add(1);
         let mut step = Step::new(who, title);
-        terminal::begin(number, &step);
+        terminal::begin(&step);
         let start = Instant::now();
         if let Err(error) = body(self, &mut step) {
             step.check("the step runs to its end", false, format!("{error:#}"));
@@ -140,8 +140,9 @@ impl<'a> World<'a> {
                 .filter(|(org, _)| task.knows(org))
                 .map(|(org, arn)| (org.clone(), Value::from(vec![arn.clone()])))
                 .collect();
-            command.arg("--store").arg(self.files.store()).arg("--export").arg(self.exported(task));
-            command.arg("--manifest").arg(self.ctx.path("examples/product/fields.json"));
+            command.args(["--store", &self.argument(&self.files.store())]);
+            command.args(["--export", &self.argument(&self.exported(task))]);
+            command.args(["--manifest", "examples/product/fields.json"]);
             command.args(["--cmks", &Value::Object(cmks).to_string()]);
         }
         if task.host == Host::Browser {
@@ -162,6 +163,11 @@ impl<'a> World<'a> {
         let danger = format!("danger_endpoint: {endpoint} (local KMS, loopback)");
         step.check("it says that it uses danger_endpoint", answer.lines.contains(&danger), "no such line");
         Ok(answer)
+    }
+
+    /// A file as the processes are told of it: they start in the project's folder.
+    pub(super) fn argument(&self, file: &Path) -> String {
+        file.strip_prefix(&self.ctx.root).unwrap_or(file).to_string_lossy().into_owned()
     }
 
     fn exported(&self, task: &Task) -> PathBuf {
@@ -225,6 +231,11 @@ impl Files {
 
     pub(super) fn log(&self) -> PathBuf {
         self.kms().join("log.jsonl")
+    }
+
+    /// What the processes said, for the search.
+    pub(super) fn said(&self) -> PathBuf {
+        self.0.join("said.txt")
     }
 
     pub(super) fn report(&self) -> PathBuf {

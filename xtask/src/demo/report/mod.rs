@@ -12,8 +12,10 @@ pub(super) fn page(world: &World<'_>, time: Duration) -> String {
     let steps = &world.steps;
     let sections = [
         ("what-happened", "What happened", parts::timeline(steps)),
+        ("exchange", "Every host opens the others' work", parts::exchange(steps)),
         ("witness", "Who called the KMS", parts::witness(world)),
         ("refused", "What was refused, and its twin", parts::refusals(steps)),
+        ("search", "What was found nowhere", parts::searches(steps)),
         ("data", "The data", parts::data(world)),
         ("times", "Where the time went", parts::times(steps)),
         ("machine", "On what it ran", parts::machine(world)),
@@ -54,7 +56,10 @@ fn cards(world: &World<'_>, time: Duration) -> String {
         (grouped(fields), format!("fields in {} records of two orgs", count(records))),
         (count(steps.iter().map(|step| step.checks.len()).sum()), format!("expectations in {} steps", steps.len())),
         (count(steps.iter().map(|step| step.calls.len()).sum()), "KMS calls, each one accounted for".to_owned()),
-        (grouped(refused), "attempts that had to fail, each with a twin that had to succeed".to_owned()),
+        (
+            grouped(refused),
+            "attempts refused, with twins that differ in nothing but the fault and succeeded".to_owned(),
+        ),
         (seconds(time), "from the first step to the last".to_owned()),
     ];
     cards.iter().map(|(figure, words)| format!("<li><b>{figure}</b><span>{words}</span></li>")).collect()

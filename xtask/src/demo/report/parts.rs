@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::{escaped, mark};
 use crate::{
     demo::{
-        step::Step,
+        step::{Refusal, Step},
         terminal::{calls, grouped},
-        witness,
+        witness::{self, Kind},
+        worker::Host,
         world::World,
     },
     util::{output, seconds},
@@ -17,7 +18,7 @@ use crate::{
 pub(super) fn timeline(steps: &[Step]) -> String {
     let mut list = String::from("<ol class=\"steps\">\n");
     for step in steps {
-        let fields = step.fields.map_or_else(String::new, |count| format!("{} fields · ", grouped(count)));
+        let fields = step.fields.map_or_else(String::new, |count| format!("{} · ", fields(count)));
         let open = if step.holds() { "" } else { " open" };
         list.push_str(&format!(
             "<li><details{open}><summary><span class=\"who {who}\">{who}</span><span class=\"title\">{title}</span>\
@@ -57,18 +58,69 @@ fn checks(step: &Step) -> String {
     list
 }
 
+fn fields(count: u64) -> String {
+    if count == 1 { "1 field".to_owned() } else { format!("{} fields", grouped(count)) }
+}
+
+/// Who opened what whom had resealed.
+pub(super) fn exchange(steps: &[Step]) -> String {
+    let mut opened: BTreeMap<(&str, &str), Vec<&Step>> = BTreeMap::new();
+    for step in steps {
+        if let Some(maker) = step.resealed_by {
+            opened.entry((maker, &step.who)).or_default().push(step);
+        }
+    }
+    let hosts = [Host::Go, Host::Node, Host::Browser].map(Host::name);
+    let mut rows = String::new();
+    for maker in hosts {
+        rows.push_str(&format!("<tr><th><span class=\"who {maker}\">{maker}</span></th>"));
+        for opener in hosts {
+            let cell = opened.get(&(maker, opener)).map(|steps| {
+                let sum = steps.iter().filter_map(|step| step.fields).fold(0, u64::saturating_add);
+                let (class, word) =
+                    if steps.iter().all(|step| step.holds()) { ("good", "equal") } else { ("bad", "broke") };
+                format!("{} <span class=\"mark {class}\">{word}</span>", fields(sum))
+            });
+            rows.push_str(&format!("<td>{}</td>", cell.as_deref().unwrap_or("<span class=\"none\">-</span>")));
+        }
+        rows.push_str("</tr>\n");
+    }
+    let heads: String =
+        hosts.iter().map(|host| format!("<th>opened by <span class=\"who {host}\">{host}</span></th>")).collect();
+    format!(
+        "<p>Each host opened a part of the fields and sealed them anew at the same place: another IV, another ciphertext, \
+         the same DEK. The others opened that and came to the digest of the original values. The page acts for contoso \
+         alone, so it has no part in northwind's.</p>\n\
+         <div class=\"wide\"><table><thead><tr><th>resealed by</th>{heads}</tr></thead><tbody>\n{rows}</tbody></table></div>\n"
+    )
+}
+
 /// The KMS's log, summed up by host: nobody's word but the KMS's own.
 pub(super) fn witness(world: &World<'_>) -> String {
-    let mut sums: BTreeMap<(&str, witness::Kind), usize> = BTreeMap::new();
+    let mut answered = BTreeMap::new();
+    let mut refused = BTreeMap::new();
     for step in &world.steps {
         for (kind, count) in witness::count(&step.calls, &world.cmks) {
-            let sum = sums.entry((&step.who, kind)).or_insert(0);
+            let sums = if kind.result == "ok" { &mut answered } else { &mut refused };
+            let sum = sums.entry((step.who.as_str(), kind)).or_insert(0_usize);
             *sum = sum.saturating_add(count);
         }
     }
+    format!(
+        "<p>The local KMS writes a line for every call before it answers. Each step was held against these lines: the \
+         caller's org, the operation, the encryption context, the key, the result and the count. A host opens thousands \
+         of fields with one call for each org, and with none when it holds the DEKs already.</p>\n\
+         <h3>Answered</h3>\n{}<h3>Refused</h3>\n{}",
+        calls_of(&answered),
+        calls_of(&refused),
+    )
+}
+
+fn calls_of(sums: &BTreeMap<(&str, Kind), usize>) -> String {
     let mut rows = String::new();
-    for ((who, kind), count) in &sums {
-        let (class, result) = if kind.result == "ok" { ("good", "answered") } else { ("bad", kind.result.as_str()) };
+    for ((who, kind), count) in sums {
+        let (class, result) =
+            if kind.result == "ok" { ("good", "answered") } else { ("refused", kind.result.as_str()) };
         rows.push_str(&format!(
             "<tr><td><span class=\"who {who}\">{who}</span></td><td>{caller}</td><td>{operation}</td><td>{subject}</td>\
              <td>{cmk}</td><td><span class=\"mark {class}\">{result}</span></td><td class=\"number\">{count}</td></tr>\n",
@@ -81,18 +133,33 @@ pub(super) fn witness(world: &World<'_>) -> String {
         ));
     }
     format!(
-        "<p>The local KMS writes a line for every call before it answers. Each step was held against these lines: the \
-         caller's org, the operation, the encryption context, the key, the result and the count. A host opens thousands \
-         of fields with one call for each org, and none when its DEKs are held.</p>\n\
-         <div class=\"wide\"><table><thead><tr><th>process</th><th>caller's org</th><th>operation</th><th>about</th>\
+        "<div class=\"wide\"><table><thead><tr><th>process</th><th>caller's org</th><th>operation</th><th>about</th>\
          <th>CMK of</th><th>result</th><th class=\"number\">calls</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 
 /// Each refusal beside the call that differs in nothing but its fault.
 pub(super) fn refusals(steps: &[Step]) -> String {
+    let words = "A refusal proves little if everything is refused. So each had a twin: the same call in the same process \
+                 and vault with only the wrong part put right, and that one had to succeed.";
+    pairs(words, ["what was tried", "times", "outcome", "its twin"], steps.iter().flat_map(|step| &step.refusals))
+}
+
+/// What had to stand nowhere, beside the place where the same search finds it.
+pub(super) fn searches(steps: &[Step]) -> String {
+    let words = "All files that a thief could take were searched for every DEK and for pieces of 500 plaintexts, as bytes, \
+                 hex, base64 and base64url. That the search can find them is shown by a file that holds them.";
+    pairs(
+        words,
+        ["what was looked for", "needles", "outcome", "the same search elsewhere"],
+        steps.iter().flat_map(|step| &step.searches),
+    )
+}
+
+fn pairs<'a>(words: &str, heads: [&str; 4], list: impl Iterator<Item = &'a Refusal>) -> String {
+    let [what, count, outcome, twin] = heads;
     let mut rows = String::new();
-    for refusal in steps.iter().flat_map(|step| &step.refusals) {
+    for refusal in list {
         rows.push_str(&format!(
             "<tr><td>{}</td><td class=\"number\">{}</td><td>{}</td><td>{}</td></tr>\n",
             escaped(&refusal.what),
@@ -102,10 +169,8 @@ pub(super) fn refusals(steps: &[Step]) -> String {
         ));
     }
     format!(
-        "<p>A refusal proves little if everything is refused. So each had a twin: the same call in the same process and \
-         vault with only the wrong part put right, and that one had to succeed.</p>\n\
-         <div class=\"wide\"><table><thead><tr><th>what was tried</th><th class=\"number\">times</th><th>outcome</th>\
-         <th>its twin</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n"
+        "<p>{words}</p>\n<div class=\"wide\"><table><thead><tr><th>{what}</th><th class=\"number\">{count}</th>\
+         <th>{outcome}</th><th>{twin}</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 

@@ -21,8 +21,8 @@ pub(super) fn outputs(world: &mut World<'_>) {
         let control = found_in(&data, &pieces);
         step.check("the same search finds pieces in the data", control > 0, "none");
         step.figure("lines said", world.said.len());
-        step.refusals.push(Refusal {
-            what: "pieces of plaintexts looked for in what the processes said".to_owned(),
+        step.searches.push(Refusal {
+            what: "pieces of plaintexts, looked for in all that processes said".to_owned(),
             tried: u64::try_from(pieces.len()).unwrap_or(u64::MAX),
             errors: format!("{found} found"),
             twin: format!("northwind's data file, same search: {control} found"),

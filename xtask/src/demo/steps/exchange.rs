@@ -21,7 +21,10 @@ pub(super) fn between(world: &mut World<'_>, org: &str, hosts: &[Host]) {
         for opener in hosts.iter().filter(|host| *host != maker) {
             let file = world.files.reseal(*maker, org);
             let title = format!("opens what {} has resealed for {org}", maker.name());
-            world.step(opener.name(), &title, |world, step| opening::file_of(world, step, *opener, &[org], file));
+            world.step(opener.name(), &title, |world, step| {
+                step.resealed_by = Some(maker.name());
+                opening::file_of(world, step, *opener, &[org], file)
+            });
         }
     }
 }
@@ -33,7 +36,7 @@ fn reseal(world: &mut World<'_>, step: &mut Step, host: Host, org: &str, part: u
     let sealed = export::file_digest(&world.files.export())?;
     let rows = export::file_digest(&world.files.store())?;
     let task = Task::new(host, "reseal").with("org", org).with("part", format!("{part}/{parts}"));
-    let answer = world.work(step, &task.with("out", out.to_string_lossy()))?;
+    let answer = world.work(step, &task.with("out", world.argument(&out)))?;
     let facts = answer.facts("reseal", 0)?;
     step.fact(facts, "/fields", small(before.len()));
     step.fact(facts, "/kmsCalls", 1);

@@ -5,7 +5,9 @@ mod closing;
 mod exchange;
 mod opening;
 mod prepare;
+mod search;
 mod share;
+mod thief;
 
 use anyhow::{Result, bail};
 
@@ -40,8 +42,8 @@ pub(super) fn all(world: &mut World<'_>) -> Result<()> {
     }
     attacks::transplants(world);
     attacks::foreign(world);
-    attacks::thief(world);
-    attacks::search(world);
+    thief::thief(world);
+    search::search(world);
     closing::outputs(world);
     closing::log(world);
     world.finished = true;

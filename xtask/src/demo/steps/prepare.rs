@@ -71,8 +71,8 @@ pub(super) fn seal(world: &mut World<'_>, org: &'static str) {
         let records = corpus.of(org).count();
         let record_deks = corpus.of(org).filter(|record| record.table == "procedures").count();
         let (fields, bytes) = (corpus.field_count(org), corpus.byte_count(org));
-        let data = world.files.data(org);
-        let task = Task::new(Host::Go, "seal").with("org", org).with("data", data.to_string_lossy());
+        let data = world.argument(&world.files.data(org));
+        let task = Task::new(Host::Go, "seal").with("org", org).with("data", data);
         let answer = world.work(step, &task)?;
         let facts = answer.facts("seal", 0)?;
         for (name, want) in [
