@@ -45,7 +45,7 @@ test('main serves its own page and no other', async () => {
   const own = new URL('../renderer/index.html', import.meta.url).href;
   assert.deepEqual(await ask(`${own}?elsewhere`), { ok: false, code: 'NOT_ALLOWED' });
   assert.deepEqual(await ask('file:///etc/passwd'), { ok: false, code: 'NOT_ALLOWED' });
-  assert.notEqual((await ask(own)).code, 'NOT_ALLOWED');
+  assert.deepEqual(await ask(own), { ok: false, code: 'NOT_AN_ENVELOPE' });
 });
 
 test('no page opens windows, navigates, embeds pages or gets permissions', () => {
