@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 pub(super) const ALL: &[Scenario] = scenarios![
     an_exported_dek_opens_in_a_new_vault_of_the_session,
     an_export_never_moves_the_end,
+    an_entry_has_what_both_clocks_leave_and_no_more,
     an_imported_dek_is_over_by_either_clock,
     importing_what_is_held_changes_nothing,
     what_is_over_comes_in_again_by_import,
@@ -73,6 +74,18 @@ fn an_export_never_moves_the_end(w: &mut World<'_>) -> Step {
     w.ends(&dek, 100)?;
     let again = export(w, &dek)?;
     expect(expires(&again)? == 100, "the same end")
+}
+
+fn an_entry_has_what_both_clocks_leave_and_no_more(w: &mut World<'_>) -> Step {
+    for (wall, mono, left) in [(0, 60, 40), (60, 0, 40), (30, 50, 50)] {
+        w.vault(session(100))?;
+        let dek = Dek::org("acme", 1, "a");
+        w.admit(&dek)?;
+        w.clock(wall, mono)?;
+        let entry = export(w, &dek)?;
+        expect(expires(&entry)? == wall.unsigned_abs() + left, "no second more than is left by the other clock")?;
+    }
+    Ok(())
 }
 
 fn an_imported_dek_is_over_by_either_clock(w: &mut World<'_>) -> Step {
