@@ -63,7 +63,7 @@ fn bindgen(module: &Path, name: &str, out: &Path) -> Result<()> {
         .input_path(module)
         .out_name(name)
         .web(true)?
-        .typescript(false)
+        .typescript(true)
         .remove_name_section(true)
         .remove_producers_section(true)
         // Without its default path, the glue can't find the module that lies beside it.
@@ -78,7 +78,13 @@ fn bindgen(module: &Path, name: &str, out: &Path) -> Result<()> {
 /// If it fails.
 pub(crate) fn optimise(ctx: &Ctx, module: &Path) -> Result<()> {
     let mut command = ctx.cmd(ctx.tool("wasm-opt"));
-    command.args(["-O3", "--enable-bulk-memory", "--enable-reference-types", "--enable-multivalue"]);
+    command.args([
+        "-Oz",
+        "--enable-bulk-memory-opt",
+        "--enable-bulk-memory",
+        "--enable-reference-types",
+        "--enable-multivalue",
+    ]);
     command.args(["--enable-mutable-globals", "--enable-nontrapping-float-to-int"]);
     command.args(["--enable-sign-ext", "--enable-simd"]);
     output(command.arg(module).arg("-o").arg(module)).map(drop)
@@ -89,7 +95,8 @@ fn compile(ctx: &Ctx, kind: Kind, package: &str) -> Result<PathBuf> {
     cargo.args(["-p", package, "--target", TARGET, "--profile", "wasm", "--quiet"]);
     cargo.args(kind.features());
     let mut flags = remap(ctx)?;
-    flags.push("-Ctarget-feature=+simd128".to_owned());
+    // The short SHA-256: its digests are of short texts, and a page waits for every byte.
+    flags.extend(["--cfg=sha2_backend=\"soft\"", "--cfg=sha2_backend_soft=\"compact\""].map(str::to_owned));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     run(&mut cargo)?;
     let file = format!("{}.wasm", package.replace('-', "_"));

@@ -106,9 +106,9 @@ fn go(ctx: &Ctx) -> Result<()> {
 }
 
 fn go_kms(ctx: &Ctx) -> Result<()> {
-    for tags in ["", "kmsit"] {
-        let args = ["test", "-mod=readonly", "-count=1", "-tags", tags, "./..."];
-        run(ctx.cmd("go").args(args).current_dir(ctx.path("bindings-go/awskms")))?;
+    for module in ["bindings-go/awskms", "examples/go-agent"] {
+        let args = ["test", "-mod=readonly", "-count=1", "-tags", "kmsit", "./..."];
+        run(ctx.cmd("go").args(args).current_dir(ctx.path(module)))?;
     }
     Ok(())
 }
