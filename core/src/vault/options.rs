@@ -81,11 +81,8 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn new(options: &VaultOptions) -> Result<Self, Error> {
-        if let Some(session) = &options.session {
-            check(session)?;
-        }
-        if options.danger_endpoint.as_deref() == Some("") {
-            return Err(Error::BadInput);
+        for text in [&options.session, &options.region, &options.danger_endpoint].into_iter().flatten() {
+            check(text)?;
         }
         for (org, version) in &options.min_versions {
             check(org)?;

@@ -146,13 +146,18 @@ impl Vault {
             (opening, frame, sealing)
         };
         let mut plaintext = Wiped(alloc::vec![0; frame.max_plaintext()]);
-        let opened = frame.open_into(&opening.key, from, &mut plaintext.0);
+        let opened = frame.open_into(&opening.key, from, &mut plaintext.0).and_then(|len| {
+            let plaintext = plaintext.0.get(..len).ok_or(Error::Internal)?;
+            // Padding may have carried a little more than this vault would read again without it.
+            self.check_plaintext(plaintext)?;
+            Ok(plaintext)
+        });
         if opened.is_err()
             && let Ok(sealing) = &sealing
         {
             self.uncount(sealing.key.dek_ref());
         }
-        let plaintext = plaintext.0.get(..opened?).ok_or(Error::Internal)?;
+        let plaintext = opened?;
         let padded = options.padded.unwrap_or(frame.padded);
         let mut out = alloc::vec![0; sealed_len(plaintext.len(), padded)];
         self.seal_under(&sealing?, to, plaintext, padded, &mut out)?;

@@ -107,7 +107,8 @@ impl State {
         // The loser of a race discards its DEK: nothing was sealed under it.
         if let Some((dek_ref, held)) = self.minted.remove(&active.org)
             && dek_ref == active.dek_ref
-            && self.deks.check_reader(&dek_ref, &active.org).is_ok()
+            // Admitted meanwhile: it came in anew, and its end stays what it is.
+            && !self.deks.is_alive(&dek_ref)
         {
             let mut held = held;
             held.expire(now);
