@@ -32,8 +32,8 @@ type KmsVault struct {
 	// calls limits how many KMS calls are under way at once.
 	calls   chan struct{}
 	flights flights
-	// gate keeps an answer that is still under way from being admitted after a
-	// sign-out.
+	// gate is held by what works in the vault, and alone by what ends the era, so that
+	// nothing that began before a sign-out works after it.
 	gate sync.RWMutex
 
 	lock   sync.Mutex
@@ -109,20 +109,26 @@ func (v *KmsVault) Vault() *Vault { return v.vault }
 func (v *KmsVault) Status() ([]DekStatus, error) { return v.vault.Status() }
 
 // SignOut wipes every DEK and lists those whose keychain entries must be deleted.
-// Calls that wait for a DEK return ErrUnknownDek, and no answer that is still under
-// way is admitted. Later calls fetch anew.
+// Calls that began before it return ErrUnknownDek if they have not done their work:
+// they bring nothing in and ask the KMS nothing any more, and no answer that is still
+// under way is admitted. Later calls fetch anew.
 func (v *KmsVault) SignOut() ([]DekRef, error) {
 	v.gate.Lock()
 	defer v.gate.Unlock()
-	v.flights.stop(fmt.Errorf("%w: signed out", ErrUnknownDek))
+	if err := v.alive(); err != nil {
+		return nil, err
+	}
+	v.flights.stop(fmt.Errorf("%w: signed out", ErrUnknownDek), false)
 	v.forget()
 	return v.vault.SignOut()
 }
 
-// Close wipes every DEK and ends what is under way. It may be called again; every
-// later call returns ErrBadInput.
+// Close wipes every DEK and ends what is under way, as [KmsVault.SignOut] does. It may
+// be called again; every later call returns ErrBadInput.
 func (v *KmsVault) Close() error {
-	v.flights.stop(ErrBadInput)
+	v.gate.Lock()
+	defer v.gate.Unlock()
+	v.flights.stop(ErrBadInput, true)
 	return v.vault.Close()
 }
 
@@ -141,13 +147,27 @@ func (v *KmsVault) forget() {
 	v.kinds = map[DekRef]Scope{}
 }
 
-// admit runs a call that takes something into the vault, unless the vault was
-// signed out since ctx began.
+// begin starts a call of a method, in the era that ends with the next sign-out.
+func (v *KmsVault) begin(ctx context.Context) context.Context { return v.flights.begin(ctx) }
+
+// admit runs a call that takes something into the vault, unless nobody waits for it
+// any more or the vault was signed out since its errand began.
 func (v *KmsVault) admit(ctx context.Context, call func() error) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	_, err := inEra(ctx, v, func() (struct{}, error) { return struct{}{}, call() })
+	return err
+}
+
+// inEra runs a call that works in the vault, unless that was signed out since the
+// errand began. The call must wait for nothing that may itself be in an era.
+func inEra[T any](ctx context.Context, v *KmsVault, call func() (T, error)) (T, error) {
 	v.gate.RLock()
 	defer v.gate.RUnlock()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err := eraOver(ctx); err != nil {
+		var none T
+		return none, err
 	}
 	return call()
 }

@@ -43,7 +43,7 @@ func (v *KmsVault) Rotate(ctx context.Context) (ActiveRow, error) {
 	if err := v.alive(); err != nil {
 		return ActiveRow{}, err
 	}
-	err := v.flights.do(begin(ctx), flightKey{work: rotateDek}, v.rotate)
+	err := v.flights.do(v.begin(ctx), flightKey{work: rotateDek}, v.rotate)
 	if err != nil {
 		return ActiveRow{}, err
 	}
@@ -58,7 +58,9 @@ func (v *KmsVault) rotate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	request, err := v.vault.MintRequest(v.org, v.cmks[v.org][0], version, now())
+	request, err := inEra(ctx, v, func() (KmsRequest, error) {
+		return v.vault.MintRequest(v.org, v.cmks[v.org][0], version, now())
+	})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package strongroom
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -11,10 +12,10 @@ import (
 //
 // It returns ErrLimit for more than 10,000 items.
 func (v *KmsVault) SealMany(ctx context.Context, items []SealItem) ([]Result, error) {
-	ctx = begin(ctx)
+	ctx = v.begin(ctx)
 	return inChunks(items, func(chunk []SealItem) ([]Result, error) {
 		failures := v.readyForAll(ctx, chunk)
-		results, err := v.vault.SealMany(chunk)
+		results, err := v.batch(ctx, len(chunk), func() ([]Result, error) { return v.vault.SealMany(chunk) })
 		if err != nil {
 			return nil, err
 		}
@@ -29,7 +30,7 @@ func (v *KmsVault) SealMany(ctx context.Context, items []SealItem) ([]Result, er
 			case err != nil:
 				results[i] = Result{Err: err}
 			case stale(results[i].Err):
-				results[i].Value, results[i].Err = v.Seal(ctx, item.Binding, item.Plaintext, item.Options)
+				results[i].Value, results[i].Err = v.seal(ctx, item.Binding, item.Plaintext, item.Options)
 			}
 		}
 		return results, nil
@@ -41,7 +42,7 @@ func (v *KmsVault) SealMany(ctx context.Context, items []SealItem) ([]Result, er
 //
 // It returns ErrLimit for more than 10,000 items.
 func (v *KmsVault) OpenMany(ctx context.Context, items []OpenItem) ([]Result, error) {
-	ctx = begin(ctx)
+	ctx = v.begin(ctx)
 	return inChunks(items, func(chunk []OpenItem) ([]Result, error) {
 		envelopes := make([][]byte, len(chunk))
 		for i, item := range chunk {
@@ -52,7 +53,7 @@ func (v *KmsVault) OpenMany(ctx context.Context, items []OpenItem) ([]Result, er
 			return nil, err
 		}
 		failures := v.holdAll(ctx, missing)
-		results, err := v.vault.OpenMany(chunk)
+		results, err := v.batch(ctx, len(chunk), func() ([]Result, error) { return v.vault.OpenMany(chunk) })
 		if err != nil {
 			return nil, err
 		}
@@ -63,11 +64,20 @@ func (v *KmsVault) OpenMany(ctx context.Context, items []OpenItem) ([]Result, er
 			if header, err := Inspect(item.Envelope); err == nil && failures[header.DekRef] != nil {
 				results[i].Err = failures[header.DekRef]
 			} else {
-				results[i].Value, results[i].Err = v.Open(ctx, item.Binding, item.Envelope)
+				results[i].Value, results[i].Err = v.open(ctx, item.Binding, item.Envelope)
 			}
 		}
 		return results, nil
 	})
+}
+
+// batch works on n items in the vault. After a sign-out each has that as its error.
+func (v *KmsVault) batch(ctx context.Context, n int, work func() ([]Result, error)) ([]Result, error) {
+	results, err := inEra(ctx, v, work)
+	if over := eraOver(ctx); err != nil && err == over && !errors.Is(over, ErrBadInput) {
+		return slices.Repeat([]Result{{Err: over}}, n), nil
+	}
+	return results, err
 }
 
 // holdAll gets DEKs side by side and gives the error of each that can't be had.

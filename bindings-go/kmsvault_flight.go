@@ -1,6 +1,7 @@
 package strongroom
 
 import (
+	"cmp"
 	"context"
 	"sync"
 )
@@ -10,6 +11,9 @@ import (
 type flights struct {
 	lock    sync.Mutex
 	running map[flightKey]*flight
+	// era lasts until a sign-out; whatever began in it then ends with its cause.
+	era    context.Context
+	endEra context.CancelCauseFunc
 }
 
 // flightKey names a piece of work: what is done, and to which DEK.
@@ -44,6 +48,10 @@ type flight struct {
 func (f *flights) do(ctx context.Context, key flightKey, work func(context.Context) error) error {
 	f.lock.Lock()
 	run := errandOf(ctx)
+	if err := eraOver(ctx); err != nil {
+		f.lock.Unlock()
+		return err
+	}
 	if run != nil && key.work == unwrapDek {
 		if failed := run.failed[key.ref]; failed != nil {
 			f.lock.Unlock()
@@ -68,14 +76,28 @@ func (f *flights) do(ctx context.Context, key flightKey, work func(context.Conte
 	}
 }
 
-// stop ends all flights: whoever waits gets the cause.
-func (f *flights) stop(cause error) {
+// stop ends the era and all flights: whoever waits gets the cause, and so does
+// whatever began in that era and goes on. If it is for ever, no other era begins.
+func (f *flights) stop(cause error, forEver bool) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
+	f.thisEra()
+	f.endEra(cause)
+	if !forEver {
+		f.era = nil
+	}
 	for key, flight := range f.running {
 		flight.cancel(cause)
 		delete(f.running, key)
 	}
+}
+
+// thisEra gives the era, a new one after the end of the last. f.lock is held.
+func (f *flights) thisEra() context.Context {
+	if f.era == nil {
+		f.era, f.endEra = context.WithCancelCause(context.Background())
+	}
+	return f.era
 }
 
 func (f *flights) start(ctx context.Context, key flightKey, work func(context.Context) error) *flight {
@@ -119,20 +141,50 @@ func (f *flights) leave(key flightKey, left *flight) {
 	}
 }
 
-// errand remembers which DEKs the KMS did not give during one call of a method: a
-// hundred records whose KEK is denied must not ask for it a hundred times. The lock
-// of the flights guards it, so that nobody starts a flight between the end of one and
-// the noting of its failure.
-type errand struct{ failed map[DekRef]error }
+// errand is one call of a method. It knows the era in which it began, and remembers
+// which DEKs the KMS did not give: a hundred records whose KEK is denied must not ask
+// for it a hundred times. The lock of the flights guards what it remembers, so that
+// nobody starts a flight between the end of one and the noting of its failure.
+type errand struct {
+	failed map[DekRef]error
+	era    context.Context
+}
 
 type errandKey struct{}
 
 // begin starts an errand, which goes with the context into the flights.
-func begin(ctx context.Context) context.Context {
-	return context.WithValue(ctx, errandKey{}, &errand{map[DekRef]error{}})
+func (f *flights) begin(ctx context.Context) context.Context {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return context.WithValue(ctx, errandKey{}, &errand{map[DekRef]error{}, f.thisEra()})
 }
 
 func errandOf(ctx context.Context) *errand {
 	run, _ := ctx.Value(errandKey{}).(*errand)
 	return run
+}
+
+// eraOver is why the era in which the context's errand began is over, nil if it isn't.
+func eraOver(ctx context.Context) error {
+	if run := errandOf(ctx); run != nil {
+		return context.Cause(run.era)
+	}
+	return nil
+}
+
+// ended is why the context's errand must not go on.
+func ended(ctx context.Context) error { return cmp.Or(eraOver(ctx), context.Cause(ctx)) }
+
+// untilEra gives a context that ends with the errand's era too, and what frees it.
+func untilEra(ctx context.Context) (context.Context, func()) {
+	run := errandOf(ctx)
+	if run == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	release := context.AfterFunc(run.era, func() { cancel(context.Cause(run.era)) })
+	return ctx, func() {
+		release()
+		cancel(nil)
+	}
 }

@@ -18,7 +18,7 @@ type knownRecord struct {
 // If the store fails, the DEK exists all the same; nothing sealed under it is
 // returned before its row is stored.
 func (v *KmsVault) GenerateRecordDek(ctx context.Context, table, record string) (WrapRow, error) {
-	ctx = begin(ctx)
+	ctx = v.begin(ctx)
 	// One at a time, so that two calls for a record make two versions.
 	select {
 	case v.making <- struct{}{}:
@@ -33,24 +33,32 @@ func (v *KmsVault) GenerateRecordDek(ctx context.Context, table, record string) 
 	}
 	var row WrapRow
 	err = v.withActive(ctx, func() error {
-		v.lock.Lock()
-		defer v.lock.Unlock()
-		made, err := v.vault.GenerateRecordDek(v.org, table, record, version, now())
-		if err != nil {
+		return v.admit(ctx, func() (err error) {
+			row, err = v.generate(place, version)
 			return err
-		}
-		members, err := made.Members()
-		if err != nil {
-			return err
-		}
-		row, v.unstored[members.DekRef] = made, made
-		v.know(place, members.DekRef)
-		return nil
+		})
 	})
 	if err != nil {
 		return WrapRow{}, err
 	}
 	return row, v.storeUnstored(ctx, row)
+}
+
+// generate makes a record DEK, whose row is unstored from the moment it exists.
+func (v *KmsVault) generate(place RecordPlace, version uint32) (WrapRow, error) {
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	row, err := v.vault.GenerateRecordDek(v.org, place.Table, place.Record, version, now())
+	if err != nil {
+		return WrapRow{}, err
+	}
+	members, err := row.Members()
+	if err != nil {
+		return WrapRow{}, err
+	}
+	v.unstored[members.DekRef] = row
+	v.know(place, members.DekRef)
+	return row, nil
 }
 
 // Share wraps a record's newest DEK for another org by that org's CMK, which must
@@ -79,7 +87,7 @@ func (v *KmsVault) WrapForPreview(ctx context.Context, table, record string) (Wr
 func (v *KmsVault) wrapFor(
 	ctx context.Context, place RecordPlace, reader, cmk string, request func(DekRef) (KmsRequest, error),
 ) (WrapRow, error) {
-	ctx = begin(ctx)
+	ctx = v.begin(ctx)
 	ref, err := v.readyRecord(ctx, place, true)
 	if err != nil {
 		return WrapRow{}, err
@@ -87,11 +95,13 @@ func (v *KmsVault) wrapFor(
 	if found, err := v.wrappedBy(ctx, ref, reader, cmk); found != nil || err != nil {
 		return orNone(found), err
 	}
-	asked, err := request(ref)
-	if err != nil {
-		return WrapRow{}, err
-	}
-	plaintext, err := v.vault.TakeRequestPlaintext(asked.ID)
+	var asked KmsRequest
+	plaintext, err := inEra(ctx, v, func() (_ []byte, err error) {
+		if asked, err = request(ref); err != nil {
+			return nil, err
+		}
+		return v.vault.TakeRequestPlaintext(asked.ID)
+	})
 	if err != nil {
 		return WrapRow{}, err
 	}
@@ -149,10 +159,12 @@ func (v *KmsVault) readyRecord(ctx context.Context, place RecordPlace, anew bool
 	if err := v.hold(ctx, newest.DekRef); err != nil {
 		return DekRef{}, err
 	}
-	v.lock.Lock()
-	defer v.lock.Unlock()
-	v.know(place, newest.DekRef)
-	return newest.DekRef, nil
+	return inEra(ctx, v, func() (DekRef, error) {
+		v.lock.Lock()
+		defer v.lock.Unlock()
+		v.know(place, newest.DekRef)
+		return newest.DekRef, nil
+	})
 }
 
 // newest finds the row of the highest version among a record's rows, of those the

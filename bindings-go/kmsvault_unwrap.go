@@ -22,6 +22,9 @@ func (v *KmsVault) held(ref DekRef) (bool, error) {
 
 // hold gets a DEK if the vault doesn't have it.
 func (v *KmsVault) hold(ctx context.Context, ref DekRef) error {
+	if err := eraOver(ctx); err != nil {
+		return err
+	}
 	if held, err := v.held(ref); held || err != nil {
 		return err
 	}
@@ -138,7 +141,7 @@ func (v *KmsVault) unwrapFirst(ctx context.Context, rows []candidate) error {
 	slices.SortStableFunc(rows, func(a, b candidate) int { return rank(a) - rank(b) })
 	failure := error(nil)
 	for _, candidate := range rows {
-		request, err := v.vault.UnwrapRequest(v.org, candidate.row)
+		request, err := inEra(ctx, v, func() (KmsRequest, error) { return v.vault.UnwrapRequest(v.org, candidate.row) })
 		if err == nil {
 			return v.ask(ctx, request, nil, func(reply KmsReply) error {
 				_, err := v.vault.Admit(v.org, candidate.row, &reply)
@@ -153,6 +156,8 @@ func (v *KmsVault) unwrapFirst(ctx context.Context, rows []candidate) error {
 // ask sends a request, as often as is allowed, and has the answer taken in. take
 // judges it: the vault knows which of the KMS's errors means what.
 func (v *KmsVault) ask(ctx context.Context, request KmsRequest, plaintext []byte, take func(KmsReply) error) error {
+	ctx, free := untilEra(ctx)
+	defer free()
 	for try := 1; ; try++ {
 		reply, err := v.send(ctx, request, plaintext)
 		if err == nil {
@@ -175,11 +180,14 @@ func (v *KmsVault) send(ctx context.Context, request KmsRequest, plaintext []byt
 	case v.calls <- struct{}{}:
 		defer func() { <-v.calls }()
 	case <-ctx.Done():
-		return KmsReply{}, context.Cause(ctx)
+	}
+	// Where both were ready, either was taken.
+	if err := ended(ctx); err != nil {
+		return KmsReply{}, err
 	}
 	reply, err := v.kms.Send(ctx, request, plaintext)
-	if err == nil || ctx.Err() != nil {
-		return reply, cmp.Or(context.Cause(ctx), err)
+	if over := ended(ctx); over != nil || err == nil {
+		return reply, over
 	}
 	if known := new(Error); errors.As(err, &known) {
 		return reply, err

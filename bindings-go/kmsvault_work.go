@@ -11,7 +11,7 @@ import (
 // It returns ErrLimit for more than 10,000 envelopes, and otherwise the error of the
 // first DEK that can't be had, after all others were fetched.
 func (v *KmsVault) Ready(ctx context.Context, envelopes [][]byte) error {
-	ctx = begin(ctx)
+	ctx = v.begin(ctx)
 	missing, err := v.vault.Missing(envelopes)
 	if err != nil {
 		return err
@@ -29,27 +29,27 @@ func (v *KmsVault) Ready(ctx context.Context, envelopes [][]byte) error {
 // org's first [KmsVault.Rotate], and with [ScopeRecord] before the record's first
 // [KmsVault.GenerateRecordDek].
 func (v *KmsVault) Seal(ctx context.Context, at Binding, plaintext []byte, options SealOptions) ([]byte, error) {
-	return v.sealing(begin(ctx), at, options.Scope, func() ([]byte, error) { return v.vault.Seal(at, plaintext, options) })
+	return v.seal(v.begin(ctx), at, plaintext, options)
+}
+
+func (v *KmsVault) seal(ctx context.Context, at Binding, plaintext []byte, options SealOptions) ([]byte, error) {
+	return v.sealing(ctx, at, options.Scope, func() ([]byte, error) { return v.vault.Seal(at, plaintext, options) })
 }
 
 // Open decrypts one field; see [Vault.Open]. A reader opens a shared record with
 // the owner's binding.
 func (v *KmsVault) Open(ctx context.Context, at Binding, envelope []byte) ([]byte, error) {
-	ctx = begin(ctx)
-	plaintext, err := v.vault.Open(at, envelope)
-	if !gone(err) {
-		return plaintext, err
-	}
-	if err := v.holdFor(ctx, envelope); err != nil {
-		return nil, err
-	}
-	return v.vault.Open(at, envelope)
+	return v.open(v.begin(ctx), at, envelope)
+}
+
+func (v *KmsVault) open(ctx context.Context, at Binding, envelope []byte) ([]byte, error) {
+	return v.opening(ctx, envelope, func() ([]byte, error) { return v.vault.Open(at, envelope) })
 }
 
 // Reseal opens an envelope and seals it under the DEK that is active now, or with
 // [ScopeRecord] under the record's; see [Vault.Reseal].
 func (v *KmsVault) Reseal(ctx context.Context, at Binding, envelope []byte, options ResealOptions) ([]byte, error) {
-	ctx = begin(ctx)
+	ctx = v.begin(ctx)
 	scope, err := v.scopeOf(ctx, envelope, options.Scope)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (v *KmsVault) Reseal(ctx context.Context, at Binding, envelope []byte, opti
 // Rebind opens an envelope at one binding and seals it at another of the same
 // org; see [Vault.Rebind].
 func (v *KmsVault) Rebind(ctx context.Context, from, to Binding, envelope []byte) ([]byte, error) {
-	ctx = begin(ctx)
+	ctx = v.begin(ctx)
 	scope, err := v.scopeOf(ctx, envelope, nil)
 	if err != nil {
 		return nil, err
@@ -73,7 +73,8 @@ func (v *KmsVault) Rebind(ctx context.Context, from, to Binding, envelope []byte
 }
 
 // sealing gets the DEK to seal under, works, and once more if it was lost meanwhile.
-func (v *KmsVault) sealing(ctx context.Context, at Binding, scope Scope, work func() ([]byte, error)) ([]byte, error) {
+func (v *KmsVault) sealing(ctx context.Context, at Binding, scope Scope, seal func() ([]byte, error)) ([]byte, error) {
+	work := func() ([]byte, error) { return inEra(ctx, v, seal) }
 	if err := v.readyFor(ctx, at, scope, false); err != nil {
 		if errors.Is(err, ErrNoActiveDek) {
 			// The vault may find a graver fault in the input; it never gets this to work.
@@ -100,7 +101,8 @@ func (v *KmsVault) sealing(ctx context.Context, at Binding, scope Scope, work fu
 }
 
 // opening works, and once more after fetching the envelope's DEK.
-func (v *KmsVault) opening(ctx context.Context, envelope []byte, work func() ([]byte, error)) ([]byte, error) {
+func (v *KmsVault) opening(ctx context.Context, envelope []byte, open func() ([]byte, error)) ([]byte, error) {
+	work := func() ([]byte, error) { return inEra(ctx, v, open) }
 	made, err := work()
 	if !gone(err) {
 		return made, err
@@ -179,12 +181,14 @@ func (v *KmsVault) scopeOf(ctx context.Context, envelope []byte, asked *Scope) (
 			kind = ScopeRecord
 		}
 	}
-	if len(rows) > 0 {
-		v.lock.Lock()
-		defer v.lock.Unlock()
-		v.knowKind(header.DekRef, kind)
-	}
-	return kind, nil
+	return inEra(ctx, v, func() (Scope, error) {
+		if len(rows) > 0 {
+			v.lock.Lock()
+			defer v.lock.Unlock()
+			v.knowKind(header.DekRef, kind)
+		}
+		return kind, nil
+	})
 }
 
 // knowKind remembers what a DEK is. v.lock is held.
