@@ -76,6 +76,13 @@ pub(super) const STAGES: &[Stage] = &[
         needs: Needs::Builds,
         run: |ctx| run(ctx.cmd("node").arg("bindings-wasm/test/pack.mjs")),
     },
+    Stage {
+        name: "electron-example",
+        about: "the example of an Electron main process",
+        needs: Needs::Builds,
+        run: |ctx| node_tests(ctx, "examples/electron-main", "test"),
+    },
+    Stage { name: "preview-example", about: "the example of a page, in Chromium", needs: Needs::Builds, run: preview },
 ];
 
 fn rust(ctx: &Ctx) -> Result<()> {
@@ -111,6 +118,11 @@ fn go_kms(ctx: &Ctx) -> Result<()> {
         run(ctx.cmd("go").args(args).current_dir(ctx.path(module)))?;
     }
     Ok(())
+}
+
+fn preview(ctx: &Ctx) -> Result<()> {
+    output(ctx.cmd("npm").args(["run", "--silent", "build"]).current_dir(ctx.path("examples/browser-preview")))?;
+    node_tests(ctx, "examples/browser-preview", "test")
 }
 
 fn cipher(ctx: &Ctx) -> Result<()> {
