@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use self::world::World;
+use self::{step::Step, world::World};
 use crate::{
     build, setup,
     util::{self, Ctx, output, say, timed},
@@ -42,9 +42,17 @@ pub(crate) fn run(ctx: &Ctx, args: &[String]) -> Result<()> {
     let file = world.files.report();
     util::write(&file, report::page(&world, start.elapsed()).as_bytes())?;
     terminal::verdict(&world.steps, start.elapsed(), file.strip_prefix(&ctx.root).unwrap_or(&file).display());
-    let broken: usize = world.steps.iter().map(|step| step.broken().count()).sum();
-    if broken > 0 || !world.finished {
+    outcome(&world.steps, world.finished)
+}
+
+/// Whether the demo may be called a success.
+fn outcome(steps: &[Step], finished: bool) -> Result<()> {
+    let broken: usize = steps.iter().map(|step| step.broken().count()).sum();
+    if broken > 0 {
         bail!("{broken} expectations broke");
+    }
+    if !finished {
+        bail!("the last step was not reached");
     }
     Ok(())
 }
@@ -73,4 +81,23 @@ fn agent(ctx: &Ctx) -> Result<()> {
 fn page(ctx: &Ctx) -> Result<()> {
     let mut npm = ctx.cmd("npm");
     output(npm.current_dir(ctx.path("examples/browser-preview")).args(["run", "--silent", "build"])).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_broken_expectation_or_a_missing_end_makes_the_demo_fail() {
+        let good = || {
+            let mut step = Step::new("node", "opens");
+            step.check("it opens", true, "");
+            step
+        };
+        let mut bad = good();
+        bad.check("it is refused", false, "it opened");
+        assert!(outcome(&[good(), good()], true).is_ok());
+        assert!(outcome(&[good(), bad, good()], true).is_err());
+        assert!(outcome(&[good()], false).is_err());
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::kms::Call;
+use super::{kms::Call, terminal::grouped};
 
 /// One expectation, and whether it held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,8 @@ pub(super) fn sum(counts: Option<&Value>) -> u64 {
 /// An object of counts as people read it.
 pub(super) fn counted(counts: Option<&Value>) -> String {
     let counts = counts.and_then(Value::as_object).into_iter().flatten();
-    let words: Vec<String> = counts.map(|(name, count)| format!("{count} {name}")).collect();
+    let words: Vec<String> =
+        counts.map(|(name, count)| format!("{} {name}", grouped(count.as_u64().unwrap_or(0)))).collect();
     words.join(", ")
 }
 

@@ -7,7 +7,7 @@ mod tables;
 mod texts;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::Path,
 };
 
@@ -103,10 +103,13 @@ impl Corpus {
         tables
     }
 
-    /// Pieces of 16 bytes out of this many values, spread over all: what must stand nowhere else.
+    /// Different pieces of 16 bytes out of this many values, spread over all: what must stand nowhere else.
     pub(super) fn pieces(&self, count: usize) -> Vec<&[u8]> {
         let fields = self.records.iter().flat_map(|record| &record.fields);
-        let pieces: Vec<&[u8]> = fields.filter_map(|(_, value)| telling_piece(value)).collect();
+        let mut seen = HashSet::new();
+        // A passage may occur in several values.
+        let pieces: Vec<&[u8]> =
+            fields.filter_map(|(_, value)| telling_piece(value)).filter(|piece| seen.insert(*piece)).collect();
         let stride = pieces.len().checked_div(count).unwrap_or(1).max(1);
         pieces.into_iter().step_by(stride).take(count).collect()
     }
@@ -122,6 +125,9 @@ impl Corpus {
             bail!("the generator gave two records one name");
         }
         let has = |shape: fn(&str) -> bool| values().filter_map(|value| std::str::from_utf8(value).ok()).any(shape);
+        if has(|text| is_runbook(text) && !(texts::SMALLEST..=texts::LARGEST).contains(&text.len())) {
+            bail!("the generator made a runbook that is not of 1 to 40 KiB");
+        }
         let shapes = [
             ("empty string", values().any(Vec::is_empty)),
             ("binary value", values().any(|value| std::str::from_utf8(value).is_err())),
@@ -131,7 +137,8 @@ impl Corpus {
             ("basic authentication", has(|text| text.contains(r#""basic""#))),
             ("custom header", has(|text| text.contains("X-Api-Key"))),
             ("camera credential", has(|text| text.contains("rtsp://"))),
-            ("large runbook", has(|text| text.starts_with("# Runbook") && text.len() > 20_000)),
+            ("runbook of 1 KiB", has(|text| is_runbook(text) && text.len() < 2 * texts::SMALLEST)),
+            ("runbook of nearly 40 KiB", has(|text| is_runbook(text) && text.len() > 30 * 1_024)),
             ("text in Cyrillic", has(|text| text.contains('ж'))),
             ("text in Japanese", has(|text| text.contains('の'))),
             ("text in Korean", has(|text| text.contains('니'))),
@@ -141,6 +148,10 @@ impl Corpus {
             None => Ok(()),
         }
     }
+}
+
+fn is_runbook(text: &str) -> bool {
+    text.starts_with("# Runbook")
 }
 
 /// How a value stands in the data files.

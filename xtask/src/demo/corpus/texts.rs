@@ -8,8 +8,8 @@ use super::{
 /// A markdown runbook of 1 to 40 KiB; every second one in another language than English.
 pub(super) fn runbook(rng: &mut Rng, material: &Material) -> String {
     // As many small ones as large ones: the exponent is drawn, not the size.
-    let doubled = 1_024_usize << rng.below(5);
-    let size = doubled.saturating_add(rng.below(doubled)).min(LARGEST);
+    let doubled = SMALLEST << rng.below(5);
+    let size = if rng.one_in(8) { rng.between(doubled, LARGEST) } else { doubled.saturating_add(rng.below(doubled)) };
     let texts = if rng.one_in(2) { &material.foreign } else { &material.english };
     let Some(text) = texts.get(rng.below(texts.len())) else { return String::new() };
     let mut page = format!("# Runbook: {}\n\n> {}\n", text.title, passage(rng, text));
@@ -66,7 +66,8 @@ fn cut(mut text: String, most: usize) -> String {
     text
 }
 
-const LARGEST: usize = 40 * 1_024;
+pub(super) const SMALLEST: usize = 1_024;
+pub(super) const LARGEST: usize = 40 * 1_024;
 
 const STEPS: [&str; 8] =
     ["Look first", "Collect", "Stop the service", "Repair", "Compare", "Start again", "Verify", "Hand over"];

@@ -142,34 +142,33 @@ fn calls_of(sums: &BTreeMap<(&str, Kind), usize>) -> String {
 pub(super) fn refusals(steps: &[Step]) -> String {
     let words = "A refusal proves little if everything is refused. So each had a twin: the same call in the same process \
                  and vault with only the wrong part put right, and that one had to succeed.";
-    pairs(words, ["what was tried", "times", "outcome", "its twin"], steps.iter().flat_map(|step| &step.refusals))
+    pairs(words, ["what was tried", "times", "outcome", "its twin"], steps, |step| &step.refusals)
 }
 
 /// What had to stand nowhere, beside the place where the same search finds it.
 pub(super) fn searches(steps: &[Step]) -> String {
-    let words = "All files that a thief could take were searched for every DEK and for pieces of 500 plaintexts, as bytes, \
-                 hex, base64 and base64url. That the search can find them is shown by a file that holds them.";
-    pairs(
-        words,
-        ["what was looked for", "needles", "outcome", "the same search elsewhere"],
-        steps.iter().flat_map(|step| &step.searches),
-    )
+    let words = "All files that a thief could take, and all that the processes said, were searched for every DEK and for \
+                 pieces of 500 plaintexts, as bytes, hex, base64 and base64url. That the search can find them is shown \
+                 where they are.";
+    let heads = ["what was looked for", "needles", "outcome", "the same search elsewhere"];
+    pairs(words, heads, steps, |step| &step.searches)
 }
 
-fn pairs<'a>(words: &str, heads: [&str; 4], list: impl Iterator<Item = &'a Refusal>) -> String {
+fn pairs(words: &str, heads: [&str; 4], steps: &[Step], list: fn(&Step) -> &Vec<Refusal>) -> String {
     let [what, count, outcome, twin] = heads;
     let mut rows = String::new();
-    for refusal in list {
+    for (step, refusal) in steps.iter().flat_map(|step| list(step).iter().map(move |refusal| (step, refusal))) {
         rows.push_str(&format!(
-            "<tr><td>{}</td><td class=\"number\">{}</td><td>{}</td><td>{}</td></tr>\n",
+            "<tr><td><span class=\"who {who}\">{who}</span></td><td>{}</td><td class=\"number\">{}</td><td>{}</td><td>{}</td></tr>\n",
             escaped(&refusal.what),
             grouped(refusal.tried),
             escaped(&refusal.errors),
             escaped(&refusal.twin),
+            who = escaped(&step.who),
         ));
     }
     format!(
-        "<p>{words}</p>\n<div class=\"wide\"><table><thead><tr><th>{what}</th><th class=\"number\">{count}</th>\
+        "<p>{words}</p>\n<div class=\"wide\"><table><thead><tr><th>process</th><th>{what}</th><th class=\"number\">{count}</th>\
          <th>{outcome}</th><th>{twin}</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n"
     )
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::demo::{
     step::{Refusal, Step, counted, number},
+    terminal::grouped,
     witness::Kind,
     worker::Host,
     world::{CONTOSO, NORTHWIND, ORGS, Task, World},
@@ -38,7 +39,7 @@ fn judge_transplants(step: &mut Step, facts: &Value, dimension: &str) {
         what: format!("a field opened under another {dimension}"),
         tried,
         errors: counted(facts.get("errors")),
-        twin: format!("the right {dimension}, same vault: {} opened", number(facts, "/twins")),
+        twin: format!("the right {dimension}, same vault: {} opened", grouped(number(facts, "/twins"))),
     });
 }
 

@@ -51,7 +51,7 @@ fn judge(step: &mut Step, facts: &Value, deks: usize, files: usize) {
             .to_owned(),
         tried: needles,
         errors: format!("{} found", number(facts, "/found")),
-        twin: format!("a control file, same search: {} found", number(facts, "/control")),
+        twin: format!("a control file, same search: {} found", grouped(number(facts, "/control"))),
     });
 }
 
