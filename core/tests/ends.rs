@@ -64,6 +64,27 @@ fn a_minted_dek_ends_by_its_reply_even_before_its_active_row() {
 }
 
 #[test]
+fn calls_that_fail_on_their_arguments_see_a_step_back_too() {
+    let elsewhere = Binding::new("globex", "hosts", "h-17", "password").unwrap();
+    let calls: [fn(&Vault, &Binding<'_>) -> Option<Error>; 3] = [
+        |vault, _| vault.seal(&place(), &[0; 101], SealOptions::default()).err(),
+        |vault, _| vault.seal_into(&place(), &[0; 101], SealOptions::default(), &mut [0; 200]).err(),
+        |vault, elsewhere| vault.rebind(&place(), elsewhere, b"").err(),
+    ];
+    for call in calls {
+        let clocks = Clocks::default();
+        clocks.set(5);
+        let options = VaultOptions { field_limit: Some(100), ..VaultOptions::default() };
+        let vault = Vault::with_platform(&options, Box::new(clocks.clone())).unwrap();
+        common::mint(&vault, "acme", ACME_CMK, 1, 7);
+        clocks.set(4);
+        assert!(call(&vault, &elsewhere).is_some());
+        clocks.set(6);
+        assert_eq!(vault.seal(&place(), b"x", SealOptions::default()).err(), Some(Error::ClockRollback));
+    }
+}
+
+#[test]
 fn no_reseal_makes_what_its_vault_would_not_read_again() {
     let limit = |field_limit| VaultOptions { field_limit: Some(field_limit), ..VaultOptions::default() };
     let roomy = Vault::new(&limit(200)).unwrap();

@@ -128,6 +128,9 @@ fn a_tombstoned_org_is_refused_and_the_others_are_not() {
     assert_eq!(vault.seal(&place(), b"x", SealOptions::default()).err(), Some(Error::OrgTombstoned));
     assert_eq!(vault.mint_request("acme", ACME_CMK, 2, CREATED).err(), Some(Error::OrgTombstoned));
     assert!(vault.shred_request("acme", ACME_CMK, 7).is_ok());
+    let record = vault.generate_record_dek("globex", "hosts", "h-17", 1, CREATED).unwrap();
+    let share = vault.share_request(record.dek_ref().as_bytes(), "acme", ACME_CMK, CREATED);
+    assert_eq!(share.err(), Some(Error::OrgTombstoned));
     let other = Binding::new("globex", "hosts", "h-17", "password").unwrap();
     assert!(vault.seal(&other, b"x", SealOptions::default()).is_ok());
 }
@@ -202,4 +205,6 @@ fn the_least_recently_used_of_too_many_deks_goes() {
 #[test]
 fn debug_forms_say_nothing() {
     assert_eq!(format!("{:?} {:?}", vault(), KmsReply::failure("", "")), "Vault(..) KmsReply(..)");
+    let item = SealItem { binding: place(), plaintext: b"secret", options: SealOptions::default() };
+    assert_eq!(format!("{item:?}"), "SealItem(..)");
 }

@@ -16,7 +16,7 @@ use crate::{Binding, Error};
 pub const MAX_BATCH: usize = 10_000;
 
 /// One field to seal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct SealItem<'a> {
     /// Where it will stand.
     pub binding: Binding<'a>,
@@ -24,6 +24,12 @@ pub struct SealItem<'a> {
     pub plaintext: &'a [u8],
     /// How.
     pub options: SealOptions,
+}
+
+impl core::fmt::Debug for SealItem<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SealItem(..)")
+    }
 }
 
 /// One field to open.

@@ -48,9 +48,9 @@ impl Vault {
     /// [`Error::UnknownDek`] and what the DEK is over by; [`Error::RowInconsistent`],
     /// [`Error::ActiveRollback`] for the `active` row; [`Error::BudgetExhausted`]; [`Error::RngFailure`].
     pub fn seal(&self, binding: &Binding<'_>, plaintext: &[u8], options: SealOptions) -> Result<Vec<u8>, Error> {
-        self.check_plaintext(plaintext)?;
+        let in_use = self.begin_seal(binding, plaintext, options)?;
         let mut out = alloc::vec![0; sealed_len(plaintext.len(), options.padded)];
-        self.seal_into(binding, plaintext, options, &mut out)?;
+        self.seal_under(&in_use, binding, plaintext, options.padded, &mut out)?;
         Ok(out)
     }
 
@@ -66,15 +66,10 @@ impl Vault {
         options: SealOptions,
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        self.check_plaintext(plaintext)?;
         if out.len() < sealed_len(plaintext.len(), options.padded) {
             return Err(Error::BadInput);
         }
-        let in_use = {
-            let (mut state, _) = self.enter()?;
-            state.check_org(binding.org())?;
-            self.sealing_dek(&mut state, binding, options.scope)?
-        };
+        let in_use = self.begin_seal(binding, plaintext, options)?;
         self.seal_under(&in_use, binding, plaintext, options.padded, out)
     }
 
@@ -117,9 +112,6 @@ impl Vault {
     /// [`Error::BadInput`] for another org, or a record envelope and another record; those of
     /// [`Self::open`], then those of [`Self::seal`].
     pub fn rebind(&self, from: &Binding<'_>, to: &Binding<'_>, envelope: &[u8]) -> Result<Vec<u8>, Error> {
-        if from.org() != to.org() {
-            return Err(Error::BadInput);
-        }
         self.move_to(from, to, envelope, ResealOptions::default())
     }
 
@@ -134,6 +126,9 @@ impl Vault {
         let (opening, frame, sealing) = {
             let (mut state, _) = self.enter()?;
             state.check_org(from.org())?;
+            if from.org() != to.org() {
+                return Err(Error::BadInput);
+            }
             let frame = frame?;
             check_within_record(&state, &frame.dek_ref, from, to)?;
             let opening = state.deks.take_up(&frame.dek_ref)?;
@@ -162,6 +157,14 @@ impl Vault {
         let mut out = alloc::vec![0; sealed_len(plaintext.len(), padded)];
         self.seal_under(&sealing?, to, plaintext, padded, &mut out)?;
         Ok(out)
+    }
+
+    /// Everything before the IV is drawn. The clocks are read first: calls that fail see a step back too.
+    fn begin_seal(&self, binding: &Binding<'_>, plaintext: &[u8], options: SealOptions) -> Result<InUse, Error> {
+        let (mut state, _) = self.enter()?;
+        self.check_plaintext(plaintext)?;
+        state.check_org(binding.org())?;
+        self.sealing_dek(&mut state, binding, options.scope)
     }
 
     /// The DEK to seal under, its use counted.
