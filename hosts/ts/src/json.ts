@@ -3,6 +3,7 @@ import { fail } from "./error.js";
 
 const { stringify } = JSON;
 const { isFinite } = Number;
+const { is } = Object;
 const { isArray } = Array;
 
 /**
@@ -32,6 +33,7 @@ function any(value: unknown, depth: number): string {
     case "boolean":
       return stringify(value);
     case "number":
+      if (is(value, -0)) return "-0";
       return isFinite(value) ? stringify(value) : "null";
     case "object":
       if (value === null || depth === 0) return "null";

@@ -3,9 +3,9 @@ import { dirname, resolve } from "node:path";
 
 import { fail, StrongroomError } from "./error.js";
 import { hasCode, withLock } from "./file-lock.js";
-import {
-  plainActive, plainKey, plainRow, RowIndex, storeError, type RecordPlace, type RowKey, type WrapStore,
-} from "./store.js";
+import { plainActive, plainKey, plainRow, storedKey } from "./rows.js";
+import { RowIndex, storeError, type RecordPlace, type RowKey, type WrapStore } from "./store.js";
+import { JsonNumber, readJson, type JsonValue } from "./strict-json.js";
 import type { ActiveRow, WrapRow } from "./types.js";
 
 /**
@@ -162,18 +162,30 @@ export class JsonLinesStore implements WrapStore {
 /** Takes in one line; what is none of the three is damage. */
 function replay(index: RowIndex, bytes: Uint8Array): void {
   try {
-    const line: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
-    const [[kind, value] = [], ...others] = Object.entries(line as object) as [string, unknown][];
+    // Strict like the core: what one host repairs on reading, another would call damage.
+    const line = readJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    const [[kind, value] = [], ...others] = line instanceof Map ? line : [];
     if (others.length > 0) fail("STORE_UNAVAILABLE");
     if (kind === "wrap") {
-      const row = plainRow(value);
+      const row = plainRow(flat(value));
       if (!index.holds(row)) index.put(row);
-    } else if (kind === "active") index.setActive(plainActive(value));
-    else if (kind === "delete") index.delete(plainKey(value));
+    } else if (kind === "active") index.setActive(plainActive(flat(value)));
+    else if (kind === "delete") index.delete(storedKey(flat(value)));
     else fail("STORE_UNAVAILABLE");
   } catch {
     throw new StrongroomError("STORE_UNAVAILABLE");
   }
+}
+
+/** A row's members as they are in JavaScript. A number not in its plain spelling is none. */
+function flat(value: JsonValue | undefined): object | undefined {
+  if (!(value instanceof Map)) return undefined;
+  return Object.fromEntries(
+    Array.from(value, ([name, member]) => {
+      if (!(member instanceof JsonNumber)) return [name, member];
+      return [name, /^(?:0|[1-9]\d*)$/.test(member.spelling) ? Number(member.spelling) : NaN];
+    }),
+  );
 }
 
 async function readAll(file: FileHandle, from: number, to: number): Promise<Uint8Array> {

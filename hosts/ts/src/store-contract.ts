@@ -95,6 +95,38 @@ export function testStore(name: string, make: () => WrapStore | Promise<WrapStor
     assert.deepEqual(await store.rowsByReader("acme"), []);
   });
 
+  check("a row that the core would not read is refused", async (store) => {
+    const none: object[] = [
+      { version: 0 }, { version: 2 ** 32 }, { version: 1.5 }, { created: -1 }, { created: -0 }, { created: 2 ** 53 },
+      { dekRef: "x" }, { dekRef: `${ref(1)}=` }, { dekRef: `${"A".repeat(42)}B` }, { provider: "gcp-kms" },
+      { blob: "" }, { blob: "AQ" }, { blob: "AQ=" }, { blob: "AR==" }, { blob: "A-==" }, { blob: "AQ==\n" },
+      { reader: "globex" }, { provider: "local", keyId: ref(2) },
+    ];
+    for (const fault of none) await refused(store.putIfAbsent({ ...orgDek(1), ...fault }), "ROW_INCONSISTENT");
+    await refused(store.putIfAbsent({ ...recordDek(1), provider: "local" }), "ROW_INCONSISTENT");
+    await refused(store.putIfAbsent(share(1, "acme")), "ROW_INCONSISTENT");
+    for (const fault of [{ keyId: "" }, { table: "" }, { record: "" }]) {
+      await refused(store.putIfAbsent({ ...recordDek(1), ...fault }), "BAD_INPUT");
+    }
+    const long = "\u00e9".repeat(513);
+    const blob = `${"AAAA".repeat(2_048)}AQ==`;
+    for (const fault of [{ owner: long, reader: long }, { table: long }, { keyId: long.repeat(2) }, { blob }]) {
+      await refused(store.putIfAbsent({ ...recordDek(1), ...fault }), "LIMIT");
+    }
+    assert.deepEqual(await store.rowsByOwner("acme"), []);
+  });
+
+  check("rows at the limits are kept", async (store) => {
+    const long = "\u00e9".repeat(512);
+    const widest = { ...recordDek(1), owner: long, reader: long, table: long, record: long, keyId: long + long };
+    const rows = [
+      { ...widest, version: 2 ** 32 - 1, created: Number.MAX_SAFE_INTEGER, blob: "AAAA".repeat(2_048) },
+      { ...recordDek(2), provider: "local" as const, keyId: ref(1), created: 0 },
+    ];
+    for (const row of rows) await store.putIfAbsent(row);
+    assert.deepEqual([...(await store.rowsByOwner(long)), ...(await store.rowsByOwner("acme"))], rows);
+  });
+
   check("a row that was handed out or in can't be changed from outside", async (store) => {
     const row = { ...orgDek(1) } as { -readonly [name in keyof WrapRow]: WrapRow[name] };
     await store.putIfAbsent(row);
@@ -169,8 +201,11 @@ export function testStore(name: string, make: () => WrapStore | Promise<WrapStor
   check("what is no active row is refused", async (store) => {
     const { state: _, ...short } = active(1, 1);
     const none = [short, { ...active(1, 1), rev: 0 }, { ...active(1, 1), rev: "1" }, { ...active(1, 1), more: 1 },
-      { ...active(1, 1), state: "paused" }, { ...active(1, 1), version: 0 }];
+      { ...active(1, 1), state: "paused" }, { ...active(1, 1), version: 0 }, { ...active(1, 1), version: 2 ** 32 },
+      { ...active(1, 1), dekRef: "x" }, { ...active(1, 1), rev: 1.5 }];
     for (const row of none) await refused(store.compareAndSetActive(row as ActiveRow), "ROW_INCONSISTENT");
+    await refused(store.compareAndSetActive({ ...active(1, 1), org: "" }), "BAD_INPUT");
+    await refused(store.compareAndSetActive({ ...active(1, 1), org: "o".repeat(1_025) }), "LIMIT");
     assert.equal(await store.active("acme"), undefined);
   });
 

@@ -1,9 +1,10 @@
-import { entries, members, text, whole } from "./check.js";
 import { fail, StrongroomError } from "./error.js";
+import { plainActive, plainKey, plainRow } from "./rows.js";
 import type { ActiveRow, WrapRow } from "./types.js";
 
 /**
- * Where wrap rows and `active` rows are kept. Rows are opaque: a store keeps members as they are.
+ * Where wrap rows and `active` rows are kept. A store keeps members as they are, and refuses rows that
+ * the core would not read.
  *
  * Every method rejects with `STORE_UNAVAILABLE` when the storage can't be reached or read; it never
  * answers as if rows were missing then. A store must be linearizable for one key: what
@@ -150,50 +151,9 @@ export class RowIndex {
   }
 }
 
-/** A copy of a wrap row, which must at least look like one; what it says is the core's to judge. */
-export function plainRow(value: unknown): WrapRow {
-  const row = plain(value, WRAP_ROW);
-  const place = row.purpose === "org-dek" ? 0 : 2;
-  const found = Number("table" in row) + Number("record" in row);
-  if (row.v !== 1 || !PURPOSES.includes(row.purpose) || found !== place) fail("ROW_INCONSISTENT");
-  return row as unknown as WrapRow;
-}
-
-/** A copy of an `active` row, likewise. */
-export function plainActive(value: unknown): ActiveRow {
-  const active = plain(value, ACTIVE_ROW);
-  if (active.rev === 0 || active.version === 0 || !STATES.includes(active.state)) fail("ROW_INCONSISTENT");
-  return active as unknown as ActiveRow;
-}
-
-/** What a row, or a part of one, is found by. */
-export function plainKey(value: unknown): RowKey {
-  const [dekRef, reader, keyId] = members(value, ["dekRef", "reader", "keyId"]);
-  return { dekRef: text(dekRef), reader: text(reader), keyId: text(keyId) };
-}
-
 /** What a store threw, as this package's error. */
 export function storeError(thrown: unknown): StrongroomError {
   return thrown instanceof StrongroomError ? thrown : new StrongroomError("STORE_UNAVAILABLE");
-}
-
-/** A copy of an object's own members, which must be these and of these types. */
-function plain<Name extends string>(
-  value: unknown,
-  shape: Readonly<Record<Name, "text" | "whole" | "optional">>,
-): Record<string, unknown> {
-  if (typeof value !== "object" || value === null) fail("BAD_INPUT");
-  const copy: Record<string, unknown> = {};
-  for (const [name, member] of entries(value)) {
-    if (typeof name !== "string" || !Object.hasOwn(shape, name)) fail("ROW_INCONSISTENT");
-    const wanted = shape[name as Name] === "whole" ? "number" : "string";
-    if (typeof member !== wanted) fail("ROW_INCONSISTENT");
-    copy[name] = wanted === "number" ? whole(member) : text(member);
-  }
-  for (const name in shape) {
-    if (shape[name] !== "optional" && !Object.hasOwn(copy, name)) fail("ROW_INCONSISTENT");
-  }
-  return copy;
 }
 
 function identical(one: WrapRow, other: WrapRow): boolean {
@@ -214,10 +174,3 @@ function name(...parts: string[]): string {
   return JSON.stringify(parts);
 }
 
-const WRAP_ROW = {
-  v: "whole", purpose: "text", owner: "text", reader: "text", table: "optional", record: "optional",
-  version: "whole", created: "whole", dekRef: "text", provider: "text", keyId: "text", blob: "text",
-} as const;
-const PURPOSES: readonly unknown[] = ["org-dek", "record-dek", "share"];
-const STATES: readonly unknown[] = ["active", "tombstoned"];
-const ACTIVE_ROW = { org: "text", dekRef: "text", version: "whole", state: "text", rev: "whole" } as const;

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { JsonLinesStore } from "../build/jsonl-store.js";
 import { testStore } from "../build/store-contract.js";
 import { MemoryStore } from "../build/store.js";
-import { codeOf } from "./support.mjs";
+import { api, codeOf } from "./support.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "strongroom-store-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -23,6 +23,7 @@ const row = (at = 1) => ({
   v: 1, purpose: "org-dek", owner: "acme", reader: "acme", version: at, created: 1, provider: "aws-kms",
   dekRef: "A".repeat(43), keyId: `key-${at}`, blob: "AQ==",
 });
+const record = { ...row(), purpose: "record-dek", table: "hosts", record: "h-1" };
 const active = (rev) => ({ org: "acme", dekRef: "A".repeat(43), version: 1, state: "active", rev });
 
 test("a file is made by the first write, for its owner alone", async () => {
@@ -110,6 +111,58 @@ test("a damaged line is trouble in every call and nothing is written behind it",
   const path = newPath();
   writeFileSync(path, Buffer.concat([Buffer.from('{"wrap":"'), Buffer.of(0xff), Buffer.from('"}\n')]));
   assert.equal(await codeOf(new JsonLinesStore(path).active("acme")), "STORE_UNAVAILABLE");
+});
+
+test("a line that another host would not read is damage here too", async () => {
+  const [wrap, set] = [JSON.stringify({ wrap: row(2) }), JSON.stringify({ active: active(1) })];
+  const damages = [
+    wrap.replace('"v":1', '"v":1.0'), wrap.replace('"v":1', '"v":1,"v":1'), wrap.replace("acme", "\\ud800"),
+    wrap.replace('"created":1', '"created":-0'), wrap.replace('"created":1', '"created":1e0'), wrap.replace("AQ==", "AR=="),
+    wrap.replace('{"wrap"', '{"wrap":null,"wrap"'), set.replace('"rev":1', '"rev":1.0'), set.replace("A".repeat(43), "A"),
+    JSON.stringify({ delete: { dekRef: "x", reader: "acme", keyId: "key-1" } }),
+    JSON.stringify({ delete: { ...row(1) } }), JSON.stringify({ wrap: [row(2)] }), JSON.stringify([{ wrap: row(2) }]),
+  ];
+  for (const damage of damages) {
+    const path = newPath();
+    writeFileSync(path, `${JSON.stringify({ wrap: row(1) })}\n${damage}\n`);
+    assert.equal(await codeOf(new JsonLinesStore(path).rowsByOwner("acme")), "STORE_UNAVAILABLE", damage);
+  }
+});
+
+test("a store takes exactly the rows that the core reads", async () => {
+  const vault = new api.Vault();
+  const values = [
+    undefined, null, true, "", "x", "acme", "globex", "org-dek", "record-dek", "share", "local", "aws-kms", "\ud800", "e".repeat(1_025),
+    "e".repeat(2_048), "e".repeat(2_049), "A".repeat(43), "B".repeat(43), `${"A".repeat(42)}E`, "A".repeat(44), "AA==", "AB==", "AAA=", "AAF=",
+    "AAAA", "A+/8", "A-_8", "AA==AA==", "AAAA".repeat(2_048), `${"AAAA".repeat(2_048)}AA==`, "AAAA".repeat(2_049),
+    0, -0, 1, 2, -1, 1.5, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 2 ** 53, NaN, Infinity, 1n, [], {}, ["acme"],
+  ];
+  let taken = 0;
+  const compare = async (good, names, put, core) => {
+    for (const name of [...names, "more"]) {
+      for (const value of values) {
+        const one = { ...good, [name]: value };
+        const [here, there] = [await codeOf(put(one)), await core(one)];
+        // A store knows one format only and need not tell a later one from damage.
+        const expected = there === "UNSUPPORTED_VERSION" ? "ROW_INCONSISTENT" : there;
+        assert.equal(here, expected, `${name}: ${String(value).slice(0, 50)}`);
+        if (here === "nothing thrown") taken++;
+      }
+    }
+  };
+  const read = async (row) => {
+    const code = await codeOf(() => vault.admit("nobody", row));
+    return code === "ROW_INCONSISTENT" && (await codeOf(() => api.kmsContext(row))) !== code ? "nothing thrown" : code;
+  };
+  const local = { ...record, provider: "local", keyId: "A".repeat(43) };
+  for (const good of [row(), record, { ...record, purpose: "share", reader: "globex" }, local]) {
+    await compare(good, [...Object.keys(row()), "table", "record"], (one) => new MemoryStore().putIfAbsent(one), read);
+  }
+  const fresh = (one) => codeOf(() => new api.Vault().setActive(one));
+  const put = (one) => new MemoryStore().compareAndSetActive({ ...one });
+  const revs = async (one) => ((await fresh(one)) === "nothing thrown" && one.rev !== 1 ? "PRECONDITION_FAILED" : fresh(one));
+  await compare(active(1), Object.keys(active(1)), put, revs);
+  assert.ok(taken > 50);
 });
 
 test("a file that was replaced or cut is read from its start", async () => {
