@@ -34,14 +34,15 @@ export function sealOptions(value: unknown): { scope: RawScope | undefined; padd
   return { scope: optional(scope, scopeNumber), padded: optional(padded, flag) };
 }
 
-/** A reply's members. Read first of all, so that the DEK in it can be wiped whatever comes after. */
-export function readReply(value: unknown): Members<typeof REPLY> {
-  return members(value, REPLY);
+/** A reply's members, each read once. */
+export interface ReadReply {
+  readonly plaintext: unknown;
+  readonly others: Members<typeof REPLY>;
 }
 
 /** Takes a reply apart. Bytes last: see `bytes`. */
-export function reply(read: ReturnType<typeof readReply>): RawReply {
-  const [endpoint, error, keyId, plaintext, ciphertextBlob] = read;
+export function reply({ plaintext, others }: ReadReply): RawReply {
+  const [endpoint, error, keyId, ciphertextBlob] = others;
   return [
     text(endpoint),
     optional(error, text),
@@ -52,12 +53,22 @@ export function reply(read: ReturnType<typeof readReply>): RawReply {
 }
 
 /** Hands a reply to `use` and wipes the DEK in it, whatever the outcome. */
-export function withReply<T>(value: unknown, use: (read: ReturnType<typeof readReply>) => T): T {
-  const read = readReply(value);
+export function withReply<T>(value: unknown, use: (read: ReadReply) => T): T {
+  // First of all, so that it can be wiped whatever comes after, another member's getter included.
+  const [plaintext] = members(value, PLAINTEXT);
   try {
-    return use(read);
+    return use({ plaintext, others: members(value, REPLY) });
   } finally {
-    wipe(read[PLAINTEXT]);
+    wipe(plaintext);
+  }
+}
+
+/** Wipes the DEK in a reply that nobody takes. */
+export function wipeReply(value: unknown): void {
+  try {
+    wipe(members(value, PLAINTEXT)[0]);
+  } catch {
+    // No reply, or one whose DEK can't be read: there is nothing to wipe.
   }
 }
 
@@ -77,5 +88,5 @@ function scopeNumber(value: unknown): RawScope {
 
 const BINDING = ["org", "table", "record", "field", "revision"] as const;
 const SEAL_OPTIONS = ["scope", "padded"] as const;
-const REPLY = ["endpoint", "error", "KeyId", "Plaintext", "CiphertextBlob"] as const;
-const PLAINTEXT = 3;
+const REPLY = ["endpoint", "error", "KeyId", "CiphertextBlob"] as const;
+const PLAINTEXT = ["Plaintext"] as const;

@@ -213,6 +213,7 @@ test("a row's faults are seen by the core, not repaired on the way", async () =>
     Object.create(GOOD_ROW),
   ]) assert.equal(await code(row), "ROW_INCONSISTENT");
   assert.equal(await code({ ...GOOD_ROW, owner: "\ud800" }), "BAD_INPUT");
+  assert.equal(await code({ ...GOOD_ROW, created: -0 }), "ROW_INCONSISTENT");
   assert.equal(await code({ ...GOOD_ROW, v: 2 }), "UNSUPPORTED_VERSION");
   assert.equal(await codeOf(() => vault.setActive({ org: "acme" })), "ROW_INCONSISTENT");
   assert.equal(await codeOf(() => api.kmsContext(null)), "BAD_INPUT");
@@ -245,6 +246,17 @@ test("a reply's DEK is wiped, whatever else is wrong with the call", async () =>
   const shared = new Uint8Array(new SharedArrayBuffer(32)).fill(7);
   assert.equal(await codeOf(() => vault.admit("acme", GOOD_ROW, { ...reply, Plaintext: shared })), "BAD_INPUT");
   assert.ok(shared.every((byte) => byte === 0));
+});
+
+test("a reply's DEK is wiped even if another of its members can't be read", async () => {
+  const { vault } = recording();
+  for (const name of ["endpoint", "error", "KeyId", "CiphertextBlob"]) {
+    const dek = Uint8Array.from({ length: 32 }, () => 7);
+    const reply = { endpoint: "https://x", KeyId: "k", Plaintext: dek };
+    Object.defineProperty(reply, name, { get() { throw new Error(name); } });
+    assert.equal(await codeOf(() => vault.admit("acme", GOOD_ROW, reply)), "BAD_INPUT");
+    assert.ok(dek.every((byte) => byte === 0), name);
+  }
 });
 
 test("what an SDK's answer holds besides means nothing and is not read", () => {
