@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: a product's secrets through every host, with real processes, a KMS
 //! whose log is the witness, and everything that must be refused tried.
 
+mod context;
 mod corpus;
 mod export;
 mod kms;

@@ -8,7 +8,7 @@ use crate::util::{say, seconds};
 /// The heading of the table.
 pub(super) fn head() {
     say(format_args!(
-        "\n{:>3}  {:<9} {:<58} {:>7}  {:<32} {:>7}  result",
+        "\n{:>3}  {:<9} {:<57} {:>7}  {:<28} {:>7}  result",
         "#", "who", "what", "fields", "KMS calls", "time"
     ));
     say("-".repeat(WIDTH));
@@ -24,7 +24,7 @@ pub(super) fn row(number: usize, step: &Step) {
     let fields = step.fields.map_or_else(|| "-".to_owned(), grouped);
     let result = if step.holds() { "ok".to_owned() } else { "BROKEN".to_owned() };
     say(format_args!(
-        "{number:>3}  {:<9} {:<58} {fields:>7}  {:<32} {:>7}  {result}, {} checks",
+        "{number:>3}  {:<9} {:<57} {fields:>7}  {:<28} {:>7}  {result}, {} checks",
         step.who,
         step.title,
         calls(step),
@@ -60,7 +60,14 @@ pub(super) fn calls(step: &Step) -> String {
         *count = count.saturating_add(1);
     }
     let words: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+    match words.len() {
+        0 => "none".to_owned(),
+        1 | 2 => words.join(", "),
+        _ => {
+            let refused = step.calls.iter().filter(|call| call.result != "ok").count();
+            format!("{} answered, {refused} refused", step.calls.len().saturating_sub(refused))
+        }
+    }
 }
 
 /// A number with its thousands set apart.
@@ -76,7 +83,7 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-const WIDTH: usize = 140;
+const WIDTH: usize = 132;
 
 #[cfg(test)]
 mod tests {
@@ -98,5 +105,7 @@ mod tests {
         assert_eq!(calls(&step), "none");
         step.calls = vec![call("ok"), call("AccessDeniedException"), call("ok")];
         assert_eq!(calls(&step), "2 Decrypt, 1 Decrypt refused");
+        step.calls.push(Call { operation: "Encrypt".to_owned(), ..call("ok") });
+        assert_eq!(calls(&step), "3 answered, 1 refused");
     }
 }

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value};
 
 use super::{
+    context,
     corpus::Corpus,
     kms::{LocalKms, Log},
     step::Step,
@@ -98,7 +99,9 @@ impl<'a> World<'a> {
     /// If the log can't be read.
     pub(super) fn witness(&mut self, step: &mut Step, expected: &[(usize, witness::Kind)]) -> Result<()> {
         let calls = self.log.take()?;
-        step.checks.extend(witness::compare(&calls, &self.cmks, expected));
+        let rows = if calls.is_empty() { Vec::new() } else { wrap_rows(&self.files.store())? };
+        let contexts = rows.iter().map(context::of_row).collect::<Result<_>>()?;
+        step.checks.extend(witness::compare(&calls, &self.cmks, &contexts, expected));
         step.calls.extend(calls);
         Ok(())
     }
@@ -255,7 +258,8 @@ impl Files {
 /// # Errors
 /// If the file can't be read, or a line is none.
 pub(super) fn wrap_rows(store: &Path) -> Result<Vec<Value>> {
-    let text = fs::read_to_string(store).with_context(|| format!("can't read {}", store.display()))?;
+    // Before the first row is stored there is no file.
+    let text = if store.exists() { fs::read_to_string(store)? } else { String::new() };
     let mut rows = Vec::new();
     for line in text.lines() {
         let line: Value = serde_json::from_str(line).context("in the store")?;

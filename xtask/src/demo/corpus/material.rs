@@ -95,7 +95,7 @@ fn go(ctx: &Ctx, material: &mut Material) -> Result<()> {
             let name =
                 path.parent().and_then(|dir| dir.strip_prefix(&sources).ok()).map(|dir| dir.display().to_string());
             let title = format!("Go package {}", name.unwrap_or_default());
-            material.english.push(Text::of_prose(&title, &comment(&readable(&path)?)));
+            material.english.push(Text::of_prose(&title, &comment(&readable(&path).unwrap_or_default())));
         }
     }
     let names = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "PATENTS"];
