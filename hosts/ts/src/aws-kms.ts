@@ -2,7 +2,7 @@ import {
   DecryptCommand, EncryptCommand, GenerateDataKeyCommand, ScheduleKeyDeletionCommand, type KMSClient,
 } from "@aws-sdk/client-kms";
 
-import { wipe } from "./check.js";
+import { members, wipe } from "./check.js";
 import { fail, StrongroomError } from "./error.js";
 import type { Kms } from "./kms.js";
 import type { KmsReply, KmsRequest } from "./types.js";
@@ -26,11 +26,13 @@ export interface AwsKmsOptions {
  * client `maxAttempts: 1`, since `KmsVault` does the retrying. The request's body is overwritten
  * afterwards; what the SDK keeps of a DEK elsewhere (the answer as JSON text) can't be from here.
  *
- * Throws `ENDPOINT_POLICY` for a `dangerEndpoint` that is not on loopback.
+ * Throws `ENDPOINT_POLICY` for a `dangerEndpoint` that is not on loopback, `BAD_INPUT` for what is no
+ * client, `UNKNOWN_OPTION`.
  */
 export function awsKms(client: KMSClient, options: AwsKmsOptions = {}): Kms {
-  const { dangerEndpoint } = options;
+  const [dangerEndpoint] = members(options, ["dangerEndpoint"], "UNKNOWN_OPTION");
   if (dangerEndpoint !== undefined && !isLoopback(dangerEndpoint)) fail("ENDPOINT_POLICY");
+  if (typeof (client as Partial<KMSClient> | null | undefined)?.config?.requestHandler?.handle !== "function") fail("BAD_INPUT");
   refuseRedirects(client.config.requestHandler as RequestHandler);
   return { send: (request, plaintext) => send(client, dangerEndpoint, request, plaintext) };
 }
@@ -135,8 +137,9 @@ function isSpelling(url: string, wanted: string): boolean {
 }
 
 /** Whether a URL names a loopback address, in one spelling and by number: a name can point anywhere. */
-function isLoopback(url: string): boolean {
-  const host = /^https?:\/\/(127(?:\.(?:0|[1-9]\d{0,2})){3}|\[::1\])(?::[1-9]\d{0,4})?\/$/.exec(String(url))?.[1];
+function isLoopback(url: unknown): url is string {
+  if (typeof url !== "string") return false;
+  const host = /^https?:\/\/(127(?:\.(?:0|[1-9]\d{0,2})){3}|\[::1\])(?::[1-9]\d{0,4})?\/$/.exec(url)?.[1];
   return host !== undefined && host.split(".").every((part) => !/^\d+$/.test(part) || Number(part) <= 255);
 }
 

@@ -148,6 +148,11 @@ test("the danger endpoint is on loopback, by number and in one spelling", async 
   for (const dangerEndpoint of wrong) {
     assert.equal(await codeOf(() => awsKms(client(), { dangerEndpoint })), "ENDPOINT_POLICY", String(dangerEndpoint));
   }
+  for (const none of [undefined, null, {}, "client", { config: null }, { config: { requestHandler: {} } }]) {
+    assert.equal(await codeOf(() => awsKms(none)), "BAD_INPUT");
+  }
+  for (const options of [null, "x", [], 5]) assert.equal(await codeOf(() => awsKms(client(), options)), "BAD_INPUT");
+  assert.equal(await codeOf(() => awsKms(client(), { endpoint: "http://127.0.0.1/" })), "UNKNOWN_OPTION");
   for (const dangerEndpoint of ["http://127.0.0.1/", "http://127.255.0.9:65535/", "http://[::1]:8080/", "https://127.0.0.1:1/"]) awsKms(client(), { dangerEndpoint });
 });
 
