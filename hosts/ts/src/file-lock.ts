@@ -20,8 +20,19 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
   try {
     return await work();
   } finally {
-    await unlink(path);
+    await release(path, mine);
   }
+}
+
+/** Removes the lock, unless somebody took it for a dead process's and perhaps made their own. */
+async function release(path: string, mine: string): Promise<void> {
+  let content = mine;
+  try {
+    content = await readFile(path, "utf8");
+  } catch {
+    // Gone, or a process out of file handles, which must not keep its lock for that.
+  }
+  if (content === mine) await remove(path);
 }
 
 /**

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { withLock } from "../build/file-lock.js";
 import { JsonLinesStore } from "../build/jsonl-store.js";
 import { testStore } from "../build/store-contract.js";
 import { MemoryStore } from "../build/store.js";
@@ -210,6 +211,14 @@ test("the lock of a process that died is broken, a living one's is waited for", 
   await waiting;
   assert.equal((await store.rowsByOwner("acme")).length, 3);
   assert.deepEqual([existsSync(`${path}.lock`), existsSync(`${path}.lock.break`)], [false, false]);
+});
+
+test("a lock that is gone or another's after the work is no trouble and stays as it is", async () => {
+  const path = newPath();
+  await withLock(`${path}.lock`, async () => rmSync(`${path}.lock`));
+  const theirs = `${process.pid} fedcba9876543210\n`;
+  await withLock(`${path}.lock`, async () => writeFileSync(`${path}.lock`, theirs));
+  assert.equal(readFileSync(`${path}.lock`, "utf8"), theirs);
 });
 
 test("a lock that a living process never gives back ends in trouble after ten seconds", async () => {
