@@ -98,10 +98,16 @@ func rawTombstone(h handle, org string) error {
 }
 
 func rawSignOut(h handle) ([]DekRef, error) {
-	gone, err := output(C.STRONGROOM_SIGN_OUT_MAX, func(dst *C.uint8_t, size C.size_t, n *C.size_t) C.strongroom_status {
-		return C.strongroom_vault_sign_out(h, dst, size, n)
-	})
-	return dekRefs(gone), err
+	// Between two calls the list may grow, so the room is asked for until it is enough.
+	for room := int(C.STRONGROOM_SIGN_OUT_MAX); ; {
+		list := make([]byte, room)
+		var n C.size_t
+		status := C.strongroom_vault_sign_out(h, dst8(list), C.size_t(len(list)), &n)
+		if status != C.STRONGROOM_LIMIT {
+			return dekRefs(list[:n]), failed(status)
+		}
+		room = int(n)
+	}
 }
 
 func rawCacheExport(h handle, ref DekRef) ([]byte, error) {
@@ -164,7 +170,7 @@ func rawCheckActiveRow(active string) error {
 // absent, have no data.
 func reply(from *KmsReply) C.strongroom_reply {
 	to := C.strongroom_reply{
-		endpoint:        text8(from.Endpoint),
+		endpoint:        present(from.Endpoint),
 		plaintext:       dst8(from.Plaintext),
 		plaintext_len:   C.size_t(len(from.Plaintext)),
 		ciphertext_blob: bytes8(from.CiphertextBlob),

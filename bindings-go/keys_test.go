@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"testing"
 )
 
@@ -170,6 +171,56 @@ func TestADekGoesThroughTheKeychain(t *testing.T) {
 	}
 	if _, err := holding(t).CacheExport(header.DekRef); !errors.Is(err, ErrBadInput) {
 		t.Errorf("without a session: %v", err)
+	}
+}
+
+func TestASignOutListsEveryEntryHoweverManyThereAre(t *testing.T) {
+	const entries = 4_096 + 4
+	vault := sealing(t, WithSession("s1"))
+	want := map[DekRef]bool{}
+	for i := range entries {
+		row, err := vault.GenerateRecordDek("acme", "hosts", strconv.Itoa(i), 1, created)
+		if err != nil {
+			t.Fatal(err)
+		}
+		members, err := row.Members()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := vault.CacheExport(members.DekRef); err != nil {
+			t.Fatal(err)
+		}
+		want[members.DekRef] = true
+	}
+	gone, err := vault.SignOut()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range gone {
+		delete(want, ref)
+	}
+	if len(gone) != entries || len(want) != 0 {
+		t.Errorf("%d listed, %d of those that should be are not", len(gone), len(want))
+	}
+	if gone, err := vault.SignOut(); err != nil || len(gone) != 0 {
+		t.Errorf("listed again: %d, %v", len(gone), err)
+	}
+}
+
+func TestAnAnswerFromNowhereIsNotAllowed(t *testing.T) {
+	vault, err := NewVault()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vault.Close()
+	request, err := vault.MintRequest("acme", cmk, 1, created)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := answer(request)
+	reply.Endpoint = ""
+	if _, _, err := vault.AdmitMinted(request.ID, reply); !errors.Is(err, ErrEndpointPolicy) {
+		t.Error(err)
 	}
 }
 

@@ -30,7 +30,8 @@ type KmsReply struct {
 	// Endpoint is the URL that was really asked, as the SDK resolved it; never
 	// the request's.
 	Endpoint string
-	// Error is the name of the KMS's error, such as AccessDeniedException.
+	// Error is the name of the KMS's error, such as AccessDeniedException, and empty
+	// where the KMS did what it was asked. An error without a name needs one here.
 	Error string
 	// KeyID is nil where the answer has none.
 	KeyID *string

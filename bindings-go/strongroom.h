@@ -129,7 +129,8 @@
 // Room for any keychain entry.
 #define STRONGROOM_CACHE_ENTRY_MAX 8192
 
-// Room for the references of all DEKs that a vault can hold.
+// Room for what a sign-out lists, unless more DEKs went through the keychain than a vault can hold
+// at a time.
 #define STRONGROOM_SIGN_OUT_MAX (4096 * STRONGROOM_DEK_REF_LEN)
 
 // Scope: seal under the org's active DEK.
@@ -193,7 +194,7 @@ typedef struct strongroom_binding {
 // What the KMS answered: the SDK's answer, or the SDK's error name. `data` is null where a
 // member is absent.
 typedef struct strongroom_reply {
-  // The URL that was really asked, as the SDK resolved it. Mandatory.
+  // The URL that was really asked, as the SDK resolved it. Mandatory: `BAD_INPUT` without it.
   struct strongroom_bytes endpoint;
   // The name of the KMS's error, such as `AccessDeniedException`.
   struct strongroom_bytes error;
@@ -588,6 +589,9 @@ strongroom_status strongroom_vault_tombstone(const struct strongroom_vault *vaul
 
 // Wipes every DEK and gives the references of those whose keychain entries the host must delete,
 // 32 bytes each. `cap` must be `STRONGROOM_SIGN_OUT_MAX` or more.
+//
+// `LIMIT` if that is too little for a long list: the DEKs are wiped, `len` says how much room it
+// needs, and the next call with that much gives it.
 //
 // # Safety
 // `dst` and `len` can be written.

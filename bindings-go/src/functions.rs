@@ -28,7 +28,8 @@ pub const STRONGROOM_REQUEST_MAX: usize = 32_768;
 pub const STRONGROOM_CONTEXT_MAX: usize = 4_096;
 /// Room for any keychain entry.
 pub const STRONGROOM_CACHE_ENTRY_MAX: usize = 8_192;
-/// Room for the references of all DEKs that a vault can hold.
+/// Room for what a sign-out lists, unless more DEKs went through the keychain than a vault can hold
+/// at a time.
 pub const STRONGROOM_SIGN_OUT_MAX: usize = 4_096 * STRONGROOM_DEK_REF_LEN;
 
 /// What an envelope says about itself. Nothing vouches for it until the envelope was opened.

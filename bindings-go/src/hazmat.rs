@@ -1,5 +1,7 @@
 //! What only tests do: bare DEKs, fixed IVs, set clocks, a failing generator. No release has it.
 
+use std::sync::Mutex;
+
 use strongroom::hazmat::{self, TestPlatform};
 use strongroom::{Error, Identity, Vault, WrapRow};
 
@@ -215,7 +217,7 @@ pub unsafe extern "C" fn strongroom_hazmat_vault_new(
         let options = unsafe { options.options() }?;
         let clock = TestPlatform::new(wall, mono);
         let vault = Vault::with_platform(&options, Box::new(clock.clone()))?;
-        let handle = Box::new(strongroom_vault { vault, clock: Some(clock) });
+        let handle = Box::new(strongroom_vault { vault, gone: Mutex::default(), clock: Some(clock) });
         // SAFETY: not null, and the caller vouches for the rest.
         unsafe { made.write(Box::into_raw(handle)) };
         Ok(())

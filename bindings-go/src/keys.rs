@@ -7,7 +7,8 @@ use crate::functions::{
     put_text,
 };
 use crate::ptr::{
-    Output, optional_mut, present, put_dek_ref, reply, strongroom_bytes, strongroom_reply, strongroom_vault, vault,
+    Output, handle, optional_mut, present, put_dek_ref, reply, strongroom_bytes, strongroom_reply, strongroom_vault,
+    vault,
 };
 use crate::status::{guard, strongroom_status};
 
@@ -338,6 +339,9 @@ pub unsafe extern "C" fn strongroom_vault_tombstone(
 /// Wipes every DEK and gives the references of those whose keychain entries the host must delete,
 /// 32 bytes each. `cap` must be `STRONGROOM_SIGN_OUT_MAX` or more.
 ///
+/// `LIMIT` if that is too little for a long list: the DEKs are wiped, `len` says how much room it
+/// needs, and the next call with that much gives it.
+///
 /// # Safety
 /// `dst` and `len` can be written.
 #[unsafe(no_mangle)]
@@ -349,9 +353,18 @@ pub unsafe extern "C" fn strongroom_vault_sign_out(
 ) -> strongroom_status {
     guard(|| {
         // SAFETY: the caller keeps the header's promise.
-        let (vault, out) = unsafe { (self::vault(vault)?, Output::new(dst, cap, len, STRONGROOM_SIGN_OUT_MAX)?) };
-        let gone = vault.sign_out()?;
-        out.put(&gone.iter().flat_map(|dek_ref| *dek_ref.as_bytes()).collect::<Vec<u8>>())
+        let (handle, out) = unsafe { (handle(vault)?, Output::new(dst, cap, len, STRONGROOM_SIGN_OUT_MAX)?) };
+        // Held over the core's sign-out, so that of two at once one gets the whole list.
+        let mut gone = handle.gone.lock().map_err(|_| Error::Internal)?;
+        gone.extend(handle.vault.sign_out()?);
+        let list: Vec<u8> = gone.iter().flat_map(|dek_ref| *dek_ref.as_bytes()).collect();
+        if list.len() > out.cap() {
+            out.set_len(list.len());
+            return Err(Error::Limit);
+        }
+        out.put(&list)?;
+        gone.clear();
+        Ok(())
     })
 }
 

@@ -4,7 +4,9 @@
 //! the header asks of the shell's caller: a pointer is null or valid for the length beside it,
 //! for the whole call, and nobody writes there meanwhile.
 
+use std::collections::BTreeSet;
 use std::slice;
+use std::sync::Mutex;
 
 use strongroom::{Binding, DekRef, Error, KmsReply, Vault, VaultOptions, text};
 
@@ -12,6 +14,8 @@ use strongroom::{Binding, DekRef, Error, KmsReply, Vault, VaultOptions, text};
 /// threads may use it at once in between.
 pub struct strongroom_vault {
     pub(crate) vault: Vault,
+    /// What sign-outs have listed and nobody had room for.
+    pub(crate) gone: Mutex<BTreeSet<DekRef>>,
     #[cfg(feature = "hazmat")]
     pub(crate) clock: Option<strongroom::hazmat::TestPlatform>,
 }
@@ -50,7 +54,7 @@ pub struct strongroom_binding {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct strongroom_reply {
-    /// The URL that was really asked, as the SDK resolved it. Mandatory.
+    /// The URL that was really asked, as the SDK resolved it. Mandatory: `BAD_INPUT` without it.
     pub endpoint: strongroom_bytes,
     /// The name of the KMS's error, such as `AccessDeniedException`.
     pub error: strongroom_bytes,
@@ -112,7 +116,14 @@ impl strongroom_bytes {
 /// `vault` is null or came from `strongroom_vault_new` and was not freed.
 pub(crate) unsafe fn vault<'a>(vault: *const strongroom_vault) -> Result<&'a Vault, Error> {
     // SAFETY: the caller's promise is passed on.
-    unsafe { vault.as_ref() }.map(|handle| &handle.vault).ok_or(Error::BadInput)
+    unsafe { handle(vault) }.map(|handle| &handle.vault)
+}
+
+/// # Safety
+/// As for [`vault`].
+pub(crate) unsafe fn handle<'a>(vault: *const strongroom_vault) -> Result<&'a strongroom_vault, Error> {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { vault.as_ref() }.ok_or(Error::BadInput)
 }
 
 /// # Safety
@@ -128,7 +139,7 @@ pub(crate) unsafe fn binding<'a>(at: *const strongroom_binding) -> Result<Bindin
 }
 
 /// Takes the reply over: its plaintext is wiped when the reply is dropped, and here if a text in
-/// it is ill-formed.
+/// it is ill-formed or the endpoint is absent.
 ///
 /// # Safety
 /// `reply` is null or points to a reply whose members are as for [`strongroom_bytes::slice`];
@@ -138,7 +149,8 @@ pub(crate) unsafe fn reply<'a>(reply: *const strongroom_reply) -> Result<Option<
     unsafe {
         let Some(reply) = reply.as_ref() else { return Ok(None) };
         let plaintext = optional_mut(reply.plaintext, reply.plaintext_len)?;
-        let (endpoint, error) = (reply.endpoint.text(), reply.error.optional_text());
+        let endpoint = reply.endpoint.optional_text().and_then(|given| given.ok_or(Error::BadInput));
+        let error = reply.error.optional_text();
         let (key_id, blob) = (reply.key_id.optional_text(), reply.ciphertext_blob.slice());
         let blob_given = !reply.ciphertext_blob.data.is_null();
         let taken = KmsReply {

@@ -11,9 +11,13 @@ struct Vault(*mut strongroom_vault);
 
 impl Vault {
     fn new() -> Self {
+        Self::with(b"{}")
+    }
+
+    fn with(options: &[u8]) -> Self {
         let mut made = null_mut();
         // SAFETY: both live for the call.
-        assert_eq!(unsafe { strongroom_vault_new(lend(b"{}"), &raw mut made) }, 0);
+        assert_eq!(unsafe { strongroom_vault_new(lend(options), &raw mut made) }, 0);
         Self(made)
     }
 }
@@ -158,6 +162,7 @@ fn a_reply_is_wiped_whatever_else_is_at_fault() {
     };
     let faults = [
         absent,
+        strongroom_reply { endpoint: NOTHING, ..absent },
         strongroom_reply { endpoint: lend(b"\xff"), ..absent },
         strongroom_reply { error: lend(b"\xff"), ..absent },
         strongroom_reply { key_id: lend(b"\xff"), ..absent },
@@ -174,6 +179,103 @@ fn a_reply_is_wiped_whatever_else_is_at_fault() {
         assert_eq!(plaintext, [0; 32]);
         assert_eq!(dek_ref, [0; 32]);
     }
+}
+
+#[test]
+fn a_reply_without_an_endpoint_is_bad_input_and_one_from_nowhere_is_not_allowed() {
+    for (endpoint, want) in [(NOTHING, BAD_INPUT), (lend(b""), STRONGROOM_ENDPOINT_POLICY)] {
+        let vault = Vault::new();
+        assert_eq!(minted(&vault, endpoint).err(), Some(want));
+    }
+}
+
+/// Mints a DEK of acme's, which is active if the answer is taken.
+fn minted(vault: &Vault, endpoint: strongroom_bytes) -> Result<(), u32> {
+    let done = |status| if status == 0 { Ok(()) } else { Err(status) };
+    let (mut request, mut row) = (vec![0_u8; STRONGROOM_REQUEST_MAX], vec![0_u8; STRONGROOM_ROW_MAX]);
+    let (mut active, mut plaintext) = (vec![0_u8; STRONGROOM_ACTIVE_MAX], [5_u8; 32]);
+    let (mut len, mut row_len, mut active_len) = (0, 0, 0);
+    let reply = strongroom_reply {
+        endpoint,
+        error: NOTHING,
+        key_id: lend(CMK.as_bytes()),
+        plaintext: plaintext.as_mut_ptr(),
+        plaintext_len: 32,
+        ciphertext_blob: lend(b"blob"),
+    };
+    // SAFETY: everything lives for the calls.
+    unsafe {
+        let (org, cmk, dst) = (lend(b"acme"), lend(CMK.as_bytes()), request.as_mut_ptr());
+        done(strongroom_vault_mint_request(vault.0, org, cmk, 1, 1, dst, request.len(), &raw mut len))?;
+        let (dst, to) = (row.as_mut_ptr(), active.as_mut_ptr());
+        done(strongroom_vault_admit_minted(
+            vault.0,
+            1,
+            &raw const reply,
+            dst,
+            row.len(),
+            &raw mut row_len,
+            to,
+            active.len(),
+            &raw mut active_len,
+        ))?;
+        done(strongroom_vault_set_active(vault.0, strongroom_bytes { data: to, len: active_len }))
+    }
+}
+
+/// Makes DEKs of records and puts them into the keychain. Gives their references in order.
+fn exported(vault: &Vault, count: usize) -> Vec<u8> {
+    let (mut row, mut entry, mut len) = (vec![0_u8; STRONGROOM_ROW_MAX], [0_u8; STRONGROOM_CACHE_ENTRY_MAX], 0);
+    let mut refs = Vec::new();
+    for record in 0..count {
+        let record = record.to_string();
+        // SAFETY: everything lives for the calls.
+        unsafe {
+            let (org, table, record) = (lend(b"acme"), lend(b"hosts"), lend(record.as_bytes()));
+            let dst = row.as_mut_ptr();
+            let made =
+                strongroom_vault_generate_record_dek(vault.0, org, table, record, 1, 1, dst, row.len(), &raw mut len);
+            assert_eq!(made, 0);
+            let text = row.get(..len).unwrap_or_default();
+            let dek_ref = strongroom::WrapRow::from_json(text).map(|row| *row.dek_ref().as_bytes()).unwrap_or_default();
+            let dst = entry.as_mut_ptr();
+            assert_eq!(strongroom_vault_cache_export(vault.0, lend(&dek_ref), dst, entry.len(), &raw mut len), 0);
+            refs.push(dek_ref);
+        }
+    }
+    refs.sort_unstable();
+    refs.concat()
+}
+
+#[test]
+fn a_sign_out_whose_list_is_too_long_wipes_and_keeps_the_list_until_there_is_room() {
+    const SURPLUS: usize = 3;
+    let vault = Vault::with(b"{\"session\":\"s1\"}");
+    let sign_out = |room: &mut [u8]| {
+        let mut len = 99;
+        // SAFETY: everything lives for the call.
+        let status = unsafe { strongroom_vault_sign_out(vault.0, room.as_mut_ptr(), room.len(), &raw mut len) };
+        (status, len)
+    };
+    assert_eq!(minted(&vault, lend(b"https://kms-fips.us-east-1.amazonaws.com")), Ok(()));
+    let refs = exported(&vault, STRONGROOM_SIGN_OUT_MAX / 32 + SURPLUS);
+
+    let mut little = vec![7; STRONGROOM_SIGN_OUT_MAX - 1];
+    assert_eq!(sign_out(&mut little), (BAD_INPUT, 99));
+    little.push(7);
+    for _ in 0..2 {
+        assert_eq!(sign_out(&mut little), (STRONGROOM_LIMIT, refs.len()));
+        assert!(little.iter().all(|&byte| byte == 7), "something was written");
+    }
+    let mut len = 0;
+    // SAFETY: everything lives for the call.
+    assert_eq!(unsafe { strongroom_vault_status(vault.0, null_mut(), 0, &raw mut len) }, 0);
+    assert_eq!(len, 2, "DEKs are still held");
+
+    let mut room = vec![0; refs.len()];
+    assert_eq!(sign_out(&mut room), (0, refs.len()));
+    assert!(room == refs, "not the list that it should be");
+    assert_eq!(sign_out(&mut room), (0, 0));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A vault's life, and what it does with envelopes.
 
+use std::sync::Mutex;
+
 use strongroom::{Error, ResealOptions, Scope, SealOptions, Vault};
 
 use crate::cpu;
@@ -36,6 +38,7 @@ pub unsafe extern "C" fn strongroom_vault_new(
         let options = unsafe { options.options() }?;
         let handle = Box::new(strongroom_vault {
             vault: Vault::new(&options)?,
+            gone: Mutex::default(),
             #[cfg(feature = "hazmat")]
             clock: None,
         });
