@@ -120,6 +120,24 @@ export function bytes(value: unknown): Uint8Array {
   return fail("BAD_INPUT");
 }
 
+/** A copy of {@link bytes}, for work that goes on after the caller could have changed or wiped them. */
+export function bytesCopy(value: unknown): Uint8Array {
+  const view = bytes(value);
+  const copy = room(view.length);
+  copy.set(view);
+  return copy;
+}
+
+/** Zeros; more than can be held in one piece is LIMIT. */
+export function room(length: number): Uint8Array<ArrayBuffer> {
+  if (length > MAX_BYTES) fail("LIMIT");
+  try {
+    return new Bytes(length);
+  } catch {
+    return fail("LIMIT");
+  }
+}
+
 /** Overwrites a `Uint8Array` with zeros; whatever else it is given stays as it is. */
 export function wipe(value: unknown): void {
   try {
@@ -148,6 +166,9 @@ function getter(prototype: object, name: string | symbol): (value: unknown) => u
   const get = Object.getOwnPropertyDescriptor(prototype, name)?.get;
   return (value) => apply(get as () => unknown, value, []);
 }
+
+/** The most bytes of a batch, in every host. */
+export const MAX_BYTES = 2 ** 32 - 1;
 
 // The most items of a batch. The core says so too; this keeps a huge list from being copied first.
 const MAX_ITEMS = 10_000;

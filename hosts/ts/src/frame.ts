@@ -4,7 +4,7 @@
 //                       u8 scope | u8 padded | u32 n | n bytes value
 //   reply, per item     u32 error number (0 = ok) | u32 n | n bytes
 
-import { bytes, wipe } from "./check.js";
+import { bytes, room, wipe } from "./check.js";
 import { nameOf, StrongroomError, translate } from "./error.js";
 import type { BindingParts } from "./convert.js";
 import type { RawScope } from "./raw.js";
@@ -42,8 +42,8 @@ export function batch(
     length += part.length;
     sent++;
   }
-  const frame = new Uint8Array(length);
-  const out = new Uint8Array(length + grows * sent);
+  const frame = room(length);
+  const out = room(length + grows * sent);
   try {
     write(frame, parts);
     run(frame, out);
@@ -116,7 +116,8 @@ function decode(parts: readonly unknown[], out: Uint8Array): BatchResult[] {
   });
 }
 
-function attempt<T>(work: () => T): T | StrongroomError {
+/** What `work` gives, or the error that it throws. */
+export function attempt<T>(work: () => T): T | StrongroomError {
   try {
     return work();
   } catch (thrown) {

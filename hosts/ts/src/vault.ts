@@ -1,4 +1,4 @@
-import { bytes, items, members, text, whole } from "./check.js";
+import { bytes, items, members, room, text, whole } from "./check.js";
 import { binding, reply, request, sealOptions, withReply } from "./convert.js";
 import { fail } from "./error.js";
 import { batch } from "./frame.js";
@@ -107,7 +107,7 @@ export class Vault {
     const { raw, handle } = opened(this);
     const parts = items(envelopes).map(bytes);
     const lengths = Uint32Array.from(parts, (part) => part.length);
-    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    const all = room(parts.reduce((sum, part) => sum + part.length, 0));
     let end = 0;
     for (const part of parts) {
       all.set(part, end);
