@@ -1,10 +1,10 @@
-import { toBase64url } from "./base64.js";
+import { fromBase64, toBase64url } from "./base64.js";
 import { wipe } from "./check.js";
 import { fail, StrongroomError } from "./error.js";
 import { Flights } from "./flights.js";
 import { Asker } from "./kms.js";
 import { storeError, type WrapStore } from "./store.js";
-import type { KmsReply, KmsRequest, WrapRow } from "./types.js";
+import type { KmsReply, KmsRequest, Scope, WrapRow } from "./types.js";
 import type { Vault } from "./vault.js";
 
 /** One call of a user: what it began in, and what it need not try again. */
@@ -23,6 +23,10 @@ export class DekSource {
   readonly #asker: Asker;
   readonly #deks = new Flights<void>();
   readonly #byKms = new Flights<void>();
+  /** DEKs on their way to the KMS. */
+  readonly #leaving = new Set<Uint8Array>();
+  /** What the core said of a DEK once: its dek_ref commits to it. */
+  readonly #kinds = new Map<string, Scope>();
   #era = 0;
 
   constructor(vault: Vault, org: string, cmks: readonly string[], store: WrapStore, asker: Asker) {
@@ -38,16 +42,35 @@ export class DekSource {
     return { era: this.#era, failed: new Map() };
   }
 
-  /** Ends the era, so that no piece of work going on now brings a DEK in any more (`UNKNOWN_DEK`). */
+  /** Ends the era: no piece of work going on now asks the KMS or brings a DEK in any more (`UNKNOWN_DEK`). */
   cancel(): void {
     this.#era++;
     this.#deks.clear();
     this.#byKms.clear();
+    this.#leaving.forEach(wipe);
   }
 
-  /** Whether the vault holds this DEK (base64url), as far as it lists it. */
+  /** Refuses a piece of work of an era that is over. */
+  check(errand: Errand): void {
+    if (errand.era !== this.#era) fail("UNKNOWN_DEK");
+  }
+
+  /** Whether the vault holds this DEK (base64url). */
   holds(dekRef: string): boolean {
-    return this.#vault.status().some((held) => held.dekRef === dekRef);
+    // The smallest envelope that could need it: listing all DEKs takes long where there are thousands.
+    const probe = new Uint8Array(SMALLEST);
+    probe.set([MAGIC, VERSION, SUITE]);
+    probe.set(fromBase64(dekRef), REF_AT);
+    return this.#vault.missing([probe]).length === 0;
+  }
+
+  /** The kind of a DEK that is held. */
+  kind(dekRef: string): Scope {
+    if (!this.#kinds.has(dekRef)) {
+      this.#kinds.clear();
+      for (const held of this.#vault.status()) this.#kinds.set(held.dekRef, held.kind);
+    }
+    return this.#kinds.get(dekRef) ?? fail("UNKNOWN_DEK");
   }
 
   /** Brings in what these envelopes need. The answer says what could not be had, in the envelopes' order. */
@@ -63,7 +86,7 @@ export class DekSource {
 
   /** Brings in one DEK (base64url): by a local row if its KEK can be had, otherwise by the KMS. */
   async hold(dekRef: string, errand: Errand): Promise<void> {
-    this.#check(errand);
+    this.check(errand);
     return this.#deks.join(dekRef, async () => {
       const rows = await this.#rows(dekRef);
       let first: unknown;
@@ -81,26 +104,18 @@ export class DekSource {
     });
   }
 
-  /** Asks the KMS and hands the reply to `admit`, unless the era is over by then. */
-  ask<T>(request: KmsRequest, admit: (reply: KmsReply) => T, errand: Errand, plaintext?: Uint8Array): Promise<T> {
-    const inEra = (reply: KmsReply): T => {
-      try {
-        this.#check(errand);
-      } catch (thrown) {
-        wipe(reply?.Plaintext);
-        throw thrown;
-      }
-      return admit(reply);
-    };
-    return this.#asker.ask(request, inEra, plaintext);
-  }
-
-  #check(errand: Errand): void {
-    if (errand.era !== this.#era) fail("UNKNOWN_DEK");
+  /** Asks the KMS and hands the reply to `admit`, unless the era is over. `plaintext` is wiped afterwards. */
+  async ask<T>(request: KmsRequest, admit: (reply: KmsReply) => T, errand: Errand, plaintext?: Uint8Array): Promise<T> {
+    if (plaintext) this.#leaving.add(plaintext);
+    try {
+      return await this.#asker.ask(request, admit, () => this.check(errand), plaintext);
+    } finally {
+      if (plaintext) this.#leaving.delete(plaintext);
+    }
   }
 
   async #admitLocal(row: WrapRow, errand: Errand): Promise<void> {
-    this.#check(errand);
+    this.check(errand);
     try {
       this.#vault.admit(this.#org, row);
       return;
@@ -110,7 +125,7 @@ export class DekSource {
     // Only by the KEK's own KMS rows: rows that name each other as KEKs would wait for each other.
     const rows = async () => (await this.#rows(row.keyId)).filter((kek) => kek.purpose === "org-dek");
     await this.#unwrap(row.keyId, rows, errand);
-    this.#check(errand);
+    this.check(errand);
     this.#vault.admit(this.#org, row);
   }
 
@@ -119,27 +134,23 @@ export class DekSource {
    * final for the DEK: one call, and no other row after a denial.
    */
   async #unwrap(dekRef: string, find: () => Promise<WrapRow[]>, errand: Errand): Promise<void> {
-    this.#check(errand);
+    this.check(errand);
     if (errand.failed.has(dekRef)) throw errand.failed.get(dekRef);
-    try {
-      await this.#byKms.join(dekRef, async () => {
-        let first: unknown;
-        for (const row of this.#inOrder(await find())) {
-          let request: KmsRequest;
-          try {
-            request = this.#vault.unwrapRequest(this.#org, row);
-          } catch (thrown) {
-            first ??= thrown;
-            continue;
-          }
-          return this.ask(request, (reply) => void this.#vault.admit(this.#org, row, reply), errand);
+    const work = async () => {
+      let first: unknown;
+      for (const row of this.#inOrder(await find())) {
+        let request: KmsRequest;
+        try {
+          request = this.#vault.unwrapRequest(this.#org, row);
+        } catch (thrown) {
+          first ??= thrown;
+          continue;
         }
-        throw first ?? new StrongroomError("UNKNOWN_DEK");
-      });
-    } catch (thrown) {
-      errand.failed.set(dekRef, thrown);
-      throw thrown;
-    }
+        return this.ask(request, (reply) => void this.#vault.admit(this.#org, row, reply), errand);
+      }
+      throw first ?? new StrongroomError("UNKNOWN_DEK");
+    };
+    await this.#byKms.join(dekRef, work, (thrown) => errand.failed.set(dekRef, thrown));
   }
 
   /** Rows wrapped by the CMKs that stand first in `cmks` first. */
@@ -163,5 +174,9 @@ export class DekSource {
 export function isGone(thrown: unknown): boolean {
   return thrown instanceof StrongroomError && GONE.has(thrown.code);
 }
+
+/** What {@link DekSource.holds} needs to know of an envelope: 52 bytes of header, no ciphertext, 16 of tag. */
+const SMALLEST = 68;
+const [MAGIC, VERSION, SUITE, REF_AT] = [0xf7, 1, 1, 4];
 
 const GONE: ReadonlySet<string> = new Set(["UNKNOWN_DEK", "EXPIRED", "CLOCK_ROLLBACK"]);

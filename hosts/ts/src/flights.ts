@@ -1,25 +1,52 @@
 /** Work that is done once however many callers wait for it. */
 export class Flights<T> {
-  readonly #running = new Map<string, Promise<T>>();
+  readonly #running = new Map<string, Flight<T>>();
 
-  /** Joins the work going on under this name, or starts it. A finished one is forgotten, failed or not. */
-  join(name: string, start: () => Promise<T>): Promise<T> {
-    const running = this.#running.get(name);
-    if (running) return running;
-    const started = start().finally(() => {
-      if (this.#running.get(name) === started) this.#running.delete(name);
-    });
-    this.#running.set(name, started);
-    return started;
+  /**
+   * Joins the work going on under this name, or starts it. A finished one is forgotten, failed or not.
+   *
+   * @param failed is told of a failure in the same step in which the flight is forgotten, so that
+   *   nobody can find it gone and its failure unnoted
+   */
+  join(name: string, start: () => Promise<T>, failed?: (thrown: unknown) => void): Promise<T> {
+    const flight = this.#running.get(name) ?? this.#begin(name, start);
+    if (failed) flight.failed.push(failed);
+    return flight.done;
   }
 
   /** The work going on under this name, if any. */
   running(name: string): Promise<T> | undefined {
-    return this.#running.get(name);
+    return this.#running.get(name)?.done;
   }
 
   /** Lets nobody join what is going on now. */
   clear(): void {
     this.#running.clear();
   }
+
+  #begin(name: string, start: () => Promise<T>): Flight<T> {
+    const failed: Flight<T>["failed"] = [];
+    const forget = () => {
+      if (this.#running.get(name) === flight) this.#running.delete(name);
+    };
+    const done = start().then(
+      (result) => {
+        forget();
+        return result;
+      },
+      (thrown: unknown) => {
+        forget();
+        for (const tell of failed) tell(thrown);
+        throw thrown;
+      },
+    );
+    const flight = { done, failed };
+    this.#running.set(name, flight);
+    return flight;
+  }
+}
+
+interface Flight<T> {
+  readonly done: Promise<T>;
+  readonly failed: ((thrown: unknown) => void)[];
 }

@@ -1,4 +1,5 @@
 import { wipe } from "./check.js";
+import { wipeReply } from "./convert.js";
 import { StrongroomError } from "./error.js";
 import type { KmsReply, KmsRequest } from "./types.js";
 
@@ -45,14 +46,21 @@ export class Asker {
   /**
    * Asks until `admit`, which hands the reply to the core, takes an answer. Only the core's
    * `KMS_THROTTLED` and `KMS_UNAVAILABLE` are worth another call; everything else is final.
+   *
+   * @param check throws as soon as nobody wants the answer any more. It runs before each call, which
+   *   may come long after this one began, and before a reply goes to `admit`.
    */
-  async ask<T>(request: KmsRequest, admit: (reply: KmsReply) => T, plaintext?: Uint8Array): Promise<T> {
+  async ask<T>(
+    request: KmsRequest, admit: (reply: KmsReply) => T, check: () => void, plaintext?: Uint8Array,
+  ): Promise<T> {
     await this.#enter();
     try {
       for (let call = 1; ; call++) {
+        check();
         try {
-          return await this.#once(request, admit, plaintext);
+          return await this.#once(request, admit, check, plaintext);
         } catch (thrown) {
+          check();
           if (!(thrown instanceof StrongroomError) || !TRANSIENT.has(thrown.code) || call >= this.#tries) throw thrown;
         }
         // Full jitter: many clients that were throttled together do not come back together.
@@ -64,12 +72,20 @@ export class Asker {
     }
   }
 
-  async #once<T>(request: KmsRequest, admit: (reply: KmsReply) => T, plaintext?: Uint8Array): Promise<T> {
+  async #once<T>(
+    request: KmsRequest, admit: (reply: KmsReply) => T, check: () => void, plaintext?: Uint8Array,
+  ): Promise<T> {
     let reply: KmsReply;
     try {
       reply = await this.#kms.send(request, plaintext);
     } catch (thrown) {
       throw thrown instanceof StrongroomError ? thrown : new StrongroomError("KMS_UNAVAILABLE");
+    }
+    try {
+      check();
+    } catch (thrown) {
+      wipeReply(reply);
+      throw thrown;
     }
     return admit(reply);
   }
