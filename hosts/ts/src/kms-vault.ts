@@ -1,32 +1,21 @@
 import { fromBase64 } from "./base64.js";
-import { bytes, entries, items, members, text, wipe } from "./check.js";
+import { bytesCopy, text, wipe } from "./check.js";
 import { bindingCopy, sealOptionsCopy } from "./convert.js";
 import { DekSource, isGone, type Errand } from "./dek-source.js";
 import { fail, StrongroomError, translate } from "./error.js";
 import { Flights } from "./flights.js";
-import { Asker, type Kms, type RetryOptions } from "./kms.js";
+import { copies, inChunks, isRefused, wipeAll, type ItemCopy } from "./kms-vault-batch.js";
+import { readOptions, type KmsVaultOptions } from "./kms-vault-options.js";
+import { nextVersion } from "./rows.js";
 import { isStale, SealReadiness } from "./seal-readiness.js";
 import { storeError, type WrapStore } from "./store.js";
 import type {
-  ActiveRow, BatchResult, Binding, KmsRequest, OpenItem, ResealOptions, Scope, SealItem, SealOptions,
+  ActiveRow, BatchResult, Binding, KmsReply, KmsRequest, OpenItem, ResealOptions, Scope, SealItem, SealOptions,
   UntrustedHeader, VaultOptions, WrapRow,
 } from "./types.js";
 import type { Vault } from "./vault.js";
 
-/** What a {@link KmsVault} is made of. The vault's own options stand beside these. */
-export interface KmsVaultOptions extends Omit<VaultOptions, "cmks">, RetryOptions {
-  /** The org of the session, from the host's own knowledge and never from a row. */
-  readonly org: string;
-  /**
-   * Which CMKs (key ARNs) wrap for each org: the session's own org, whose first CMK mints, and every
-   * org that is shared with. From the host's own knowledge: rows that name another are refused.
-   */
-  readonly cmks: Readonly<Record<string, readonly string[]>>;
-  /** Asks the KMS as this org. */
-  readonly kms: Kms;
-  /** Where rows are kept. */
-  readonly store: WrapStore;
-}
+export type { KmsVaultOptions } from "./kms-vault-options.js";
 
 /** How packages export {@link KmsVault}. */
 export interface KmsVaultFactory<V extends Vault> {
@@ -38,6 +27,7 @@ export interface KmsVaultFactory<V extends Vault> {
 export interface KmsVaultApi<V extends Vault> {
   readonly Vault: new (options?: VaultOptions) => V;
   inspect(envelope: Uint8Array): UntrustedHeader;
+  kmsContext(row: WrapRow): Record<string, string>;
 }
 
 /** Makes `KmsVault` over the vault of a package. */
@@ -75,17 +65,13 @@ export class KmsVault<V extends Vault> {
 
   /** @internal Packages bind the vault: see `bindKmsVault`. */
   constructor(api: KmsVaultApi<V>, options: KmsVaultOptions) {
-    const [org, listed, kms, store, tries, backoffMs, ...rest] = members(options, OPTIONS, "UNKNOWN_OPTION");
-    const cmks = cmksCopy(listed);
-    const asker = new Asker(kms as Kms, { tries, backoffMs } as RetryOptions);
-    if (typeof store !== "object" || store === null) fail("BAD_INPUT");
-    this.#org = text(org);
-    this.#cmks = cmks[this.#org] ?? [];
-    this.#store = store as WrapStore;
+    const read = readOptions(options);
+    this.#org = read.org;
+    this.#cmks = read.cmks;
+    this.#store = read.store;
     this.#api = api;
-    const others = Object.fromEntries(VAULT_OPTIONS.map((name, at) => [name, rest[at]]));
-    this.vault = new api.Vault({ ...others, cmks } as VaultOptions);
-    this.#source = new DekSource(this.vault, this.#org, this.#cmks, this.#store, asker);
+    this.vault = new api.Vault(read.vault);
+    this.#source = new DekSource(this.vault, this.#org, this.#cmks, this.#store, read.asker);
     this.#readiness = new SealReadiness(this.vault, this.#org, this.#store, this.#source);
   }
 
@@ -94,56 +80,61 @@ export class KmsVault<V extends Vault> {
     await this.#ready(envelopes, this.#source.begin());
   }
 
-  /** Seals one value: under the org's active DEK, or for scope `record` under the record's highest version. */
+  /**
+   * Seals one value: under the org's active DEK, or for scope `record` under the record's highest version.
+   * The plaintext is copied before this returns, so its caller may wipe it at once.
+   */
   async seal(at: Binding, plaintext: Uint8Array, options?: SealOptions): Promise<Uint8Array> {
     const place = bindingCopy(at);
     const how = sealOptionsCopy(options);
-    const value = bytes(plaintext);
+    const value = bytesCopy(plaintext);
     const errand = this.#source.begin();
-    return this.#sealing(
-      () => this.#prepare(how.scope ?? "org", place, errand),
-      () => this.vault.seal(place, value, how),
-    );
+    try {
+      return await this.#sealing(
+        () => this.#prepare(how.scope ?? "org", place, errand),
+        () => this.vault.seal(place, value, how),
+      );
+    } finally {
+      wipe(value);
+    }
   }
 
   /** {@link seal} for up to 10,000 values. Each has its own result, in the order of the items. */
   async sealMany(list: readonly SealItem[]): Promise<BatchResult[]> {
-    const read = copies(list, (item) => {
-      const [binding, plaintext, options] = members(item, ["binding", "plaintext", "options"], "BAD_INPUT");
-      return { binding: bindingCopy(binding), plaintext: bytes(plaintext), options: sealOptionsCopy(options) };
-    });
+    const read = copies(list, "plaintext");
     const errand = this.#source.begin();
-    return this.#inChunks(read, async (chunk) => {
-      const results = await this.#sealChunk(chunk, errand);
-      const again = chunk.filter((_, at) => isRefused(results[at], isStale));
-      if (again.length === 0) return results;
-      this.#readiness.forget();
-      const second = (await this.#sealChunk(again, errand))[Symbol.iterator]();
-      return results.map((result) => (isRefused(result, isStale) ? (second.next().value as BatchResult) : result));
-    });
+    try {
+      return await inChunks(read, async (chunk) => {
+        const results = await this.#sealChunk(chunk, errand);
+        const again = chunk.filter((_, at) => isRefused(results[at], isStale));
+        if (again.length === 0) return results;
+        this.#readiness.forget();
+        const second = (await this.#sealChunk(again, errand))[Symbol.iterator]();
+        return results.map((result) => (isRefused(result, isStale) ? (second.next().value as BatchResult) : result));
+      });
+    } finally {
+      wipeAll(read);
+    }
   }
 
   /** Opens one envelope. A reader of a share gives the owner's binding. */
   async open(at: Binding, envelope: Uint8Array): Promise<Uint8Array> {
     const place = bindingCopy(at);
-    const sealed = bytes(envelope);
+    const sealed = bytesCopy(envelope);
     await this.#ready([sealed], this.#source.begin());
     return this.vault.open(place, sealed);
   }
 
   /** {@link open} for up to 10,000 envelopes. Each has its own result, in the order of the items. */
   async openMany(list: readonly OpenItem[]): Promise<BatchResult[]> {
-    const read = copies(list, (item) => {
-      const [binding, envelope] = members(item, ["binding", "envelope"], "BAD_INPUT");
-      return { binding: bindingCopy(binding), envelope: bytes(envelope) };
-    });
+    const read = copies(list, "envelope");
     const errand = this.#source.begin();
-    return this.#inChunks(read, async (chunk) => {
-      const failures = await this.#source.fetch(chunk.map((item) => item.envelope), errand);
-      const results = this.vault.openMany(chunk);
+    return inChunks(read, async (chunk) => {
+      const failures = await this.#source.fetch(chunk.map((item) => item.value), errand);
+      const results = this.vault.openMany(chunk.map(({ binding, value }) => ({ binding, envelope: value })));
       return results.map((result, at) => {
         if (!isRefused(result, isGone)) return result;
-        const failure = failures.get(this.#api.inspect((chunk[at] as OpenItem).envelope).dekRef);
+        const failure = failures.get(this.#api.inspect((chunk[at] as ItemCopy).value).dekRef);
         return failure ? { ok: false, error: failure } : result;
       });
     });
@@ -153,7 +144,7 @@ export class KmsVault<V extends Vault> {
   async reseal(at: Binding, envelope: Uint8Array, options?: ResealOptions): Promise<Uint8Array> {
     const place = bindingCopy(at);
     const how = sealOptionsCopy(options);
-    const sealed = bytes(envelope);
+    const sealed = bytesCopy(envelope);
     const errand = this.#source.begin();
     return this.#sealing(
       async () => this.#prepare(how.scope ?? (await this.#scopeOf(sealed, errand)), place, errand),
@@ -164,7 +155,7 @@ export class KmsVault<V extends Vault> {
   /** Opens at one place and seals at another of the same org; a record envelope only within its record. */
   async rebind(from: Binding, to: Binding, envelope: Uint8Array): Promise<Uint8Array> {
     const [source, target] = [bindingCopy(from), bindingCopy(to)];
-    const sealed = bytes(envelope);
+    const sealed = bytesCopy(envelope);
     const errand = this.#source.begin();
     return this.#sealing(
       // At the source: a record's value can't leave its record, which the vault then says.
@@ -181,13 +172,14 @@ export class KmsVault<V extends Vault> {
     const errand = this.#source.begin();
     return this.#rotations.join("", async () => {
       const before = await this.#readiness.stored();
+      this.#source.check(errand);
       if (before) this.vault.setActive(before);
       const cmk = this.#cmks[0] ?? fail("KEY_ID_UNEXPECTED");
-      const request = this.vault.mintRequest(this.#org, cmk, (before?.version ?? 0) + 1, now());
+      const request = this.vault.mintRequest(this.#org, cmk, nextVersion(before?.version ?? 0), now());
       const { row, active } = await this.#source.ask(request, (reply) => this.vault.admitMinted(request.id, reply), errand);
       await this.#put(row);
       const winner = await this.#activate(active);
-      if (winner.dekRef === active.dekRef) this.#readiness.set(winner);
+      if (winner.dekRef === active.dekRef) this.#readiness.set(winner, errand);
       else await this.#readiness.adopt(winner, errand);
       return winner;
     });
@@ -196,16 +188,22 @@ export class KmsVault<V extends Vault> {
   /** Makes the next version of a record's own DEK and stores its row. */
   async generateRecordDek(table: string, record: string): Promise<WrapRow> {
     const place = { table: text(table), record: text(record) };
+    this.#judgeRecord(place.table, place.record);
     const errand = this.#source.begin();
-    return this.#generations.join(JSON.stringify([table, record]), async () => {
+    return this.#generations.join(JSON.stringify([place.table, place.record]), async () => {
       await this.#readiness.storeAgain(place.table, place.record);
       const rows = await this.#readiness.rows(place.table, place.record);
-      const version = rows.reduce((highest, row) => Math.max(highest, row.version), 0) + 1;
-      const row = await this.#sealing(
+      const version = nextVersion(rows.reduce((highest, row) => Math.max(highest, row.version), 0));
+      const row = await this.#working(
         () => this.#readiness.org(errand),
-        () => this.vault.generateRecordDek(this.#org, place.table, place.record, version, now()),
+        () => {
+          this.#source.check(errand);
+          const made = this.vault.generateRecordDek(this.#org, place.table, place.record, version, now());
+          this.#readiness.made(made);
+          return made;
+        },
       );
-      await this.#readiness.store(place.table, place.record, row);
+      await this.#readiness.settle(row.dekRef);
       return row;
     });
   }
@@ -229,19 +227,26 @@ export class KmsVault<V extends Vault> {
     );
   }
 
-  /** Wipes every DEK; work going on now brings none in afterwards. Returns the keychain entries to delete. */
+  /**
+   * Wipes every DEK. Work going on now asks the KMS no more and brings none in afterwards; it rejects
+   * with `UNKNOWN_DEK`. Returns the keychain entries to delete.
+   */
   signOut(): string[] {
+    this.#cancel();
+    return this.vault.signOut();
+  }
+
+  /** Wipes everything and ends the vault, and work going on as {@link signOut} does. May be called twice. */
+  close(): void {
+    this.#cancel();
+    this.vault.close();
+  }
+
+  #cancel(): void {
     this.#source.cancel();
     this.#rotations.clear();
     this.#generations.clear();
     this.#readiness.cancel();
-    return this.vault.signOut();
-  }
-
-  /** Wipes everything and ends the vault. May be called twice. */
-  close(): void {
-    this.#source.cancel();
-    this.vault.close();
   }
 
   async #ready(envelopes: readonly Uint8Array[], errand: Errand): Promise<void> {
@@ -249,7 +254,7 @@ export class KmsVault<V extends Vault> {
     for (const failure of failures.values()) throw failure;
   }
 
-  async #sealChunk(chunk: readonly SealCopy[], errand: Errand): Promise<BatchResult[]> {
+  async #sealChunk(chunk: readonly ItemCopy[], errand: Errand): Promise<BatchResult[]> {
     const names = chunk.map((item) => scopeName(item));
     const distinct = new Map(chunk.map((item, at) => [names[at] as string, item]));
     const failures = new Map<string, StrongroomError>();
@@ -262,9 +267,11 @@ export class KmsVault<V extends Vault> {
         }
       }),
     );
-    // What is not ready is not sealed, even if the vault could: a DEK may be held whose row is not stored.
+    // What is not ready is not sealed, even if the vault could.
     const ready = chunk.filter((_, at) => !failures.has(names[at] as string));
-    const results = this.vault.sealMany(ready)[Symbol.iterator]();
+    const sealed = this.vault.sealMany(ready.map(({ value, ...rest }) => ({ ...rest, plaintext: value })));
+    const settled = this.#readiness.isSettled ? sealed : await Promise.all(sealed.map((result) => this.#settledResult(result)));
+    const results = settled[Symbol.iterator]();
     return names.map((name) => {
       const error = failures.get(name);
       return error ? { ok: false, error } : (results.next().value as BatchResult);
@@ -292,8 +299,35 @@ export class KmsVault<V extends Vault> {
     }
   }
 
+  /** Refuses what is no record's name. */
+  #judgeRecord(table: string, record: string): void {
+    this.#judge({ org: this.#org, table, record, field: "*" });
+  }
+
+  /** {@link #working}, and the row of the envelope's DEK is stored before the envelope gets out. */
+  async #sealing(prepare: () => Promise<void>, work: () => Uint8Array): Promise<Uint8Array> {
+    const envelope = await this.#working(prepare, work);
+    await this.#settled(envelope);
+    return envelope;
+  }
+
+  /** A DEK can be made between a seal's preparation and the seal, which then is the record's highest. */
+  async #settled(envelope: Uint8Array): Promise<void> {
+    if (!this.#readiness.isSettled) await this.#readiness.settle(this.#api.inspect(envelope).dekRef);
+  }
+
+  async #settledResult(result: BatchResult): Promise<BatchResult> {
+    if (!result.ok) return result;
+    try {
+      await this.#settled(result.value);
+      return result;
+    } catch (thrown) {
+      return { ok: false, error: translate(thrown) };
+    }
+  }
+
   /** Prepares and works; what the vault refuses because the store has moved on is tried once more. */
-  async #sealing<T>(prepare: () => Promise<void>, work: () => T): Promise<T> {
+  async #working<T>(prepare: () => Promise<void>, work: () => T): Promise<T> {
     await prepare();
     try {
       return work();
@@ -308,8 +342,7 @@ export class KmsVault<V extends Vault> {
   /** Has an envelope's DEK held and tells its kind. */
   async #scopeOf(envelope: Uint8Array, errand: Errand): Promise<Scope> {
     await this.#ready([envelope], errand);
-    const { dekRef } = this.#api.inspect(envelope);
-    return this.vault.status().find((held) => held.dekRef === dekRef)?.kind ?? fail("UNKNOWN_DEK");
+    return this.#source.kind(this.#api.inspect(envelope).dekRef);
   }
 
   /** Writes the `active` row. The answer is the row that is there afterwards: this one or the winner's. */
@@ -329,21 +362,31 @@ export class KmsVault<V extends Vault> {
   async #wrap(
     table: string, record: string, reader: string, cmk: string, makeRequest: (dekRef: Uint8Array) => KmsRequest,
   ): Promise<WrapRow> {
+    this.#judgeRecord(table, record);
     const errand = this.#source.begin();
     return this.#generations.join(JSON.stringify([table, record, reader, cmk]), async () => {
-      const dekRef = await this.#readiness.record(table, record, errand);
-      const rows = await this.#readiness.rows(table, record);
-      const stored = rows.find((row) => row.dekRef === dekRef && row.reader === reader && row.keyId === cmk);
+      const newest = await this.#readiness.record(table, record, errand);
+      const find = async () => {
+        const rows = await this.#readiness.rows(table, record);
+        return rows.find((row) => row.dekRef === newest.dekRef && row.reader === reader && row.keyId === cmk);
+      };
+      const stored = await find();
       if (stored) return stored;
-      const request = makeRequest(fromBase64(dekRef));
+      this.#source.check(errand);
+      const request = makeRequest(fromBase64(newest.dekRef));
+      // The row names the record, and is storage's word; the request names it too, and is the core's.
+      const claimed = this.#api.kmsContext({ ...newest, provider: "aws-kms" });
+      if (request.params.EncryptionContext?.[RESOURCE] !== claimed[RESOURCE]) fail("ROW_INCONSISTENT");
       const plaintext = this.vault.takeRequestPlaintext(request.id);
+      const admit = (reply: KmsReply) => this.vault.admitShared(request.id, reply);
+      const row = await this.#source.ask(request, admit, errand, plaintext);
       try {
-        const admit = this.vault.admitShared.bind(this.vault, request.id);
-        const row = await this.#source.ask(request, admit, errand, plaintext);
         await this.#put(row);
         return row;
-      } finally {
-        wipe(plaintext);
+      } catch (thrown) {
+        if (!(thrown instanceof StrongroomError && thrown.code === "PRECONDITION_FAILED")) throw thrown;
+        // Another process did the same a moment ago; its row serves as well.
+        return (await find()) ?? fail("PRECONDITION_FAILED");
       }
     });
   }
@@ -355,55 +398,9 @@ export class KmsVault<V extends Vault> {
       throw storeError(thrown);
     }
   }
-
-  /** Works the items off in pieces whose DEKs the vault can hold at once. */
-  async #inChunks<T>(
-    read: readonly (T | StrongroomError)[],
-    work: (chunk: readonly T[]) => Promise<BatchResult[]>,
-  ): Promise<BatchResult[]> {
-    const results: BatchResult[] = [];
-    for (let start = 0; start < read.length; start += CHUNK) {
-      const part = read.slice(start, start + CHUNK);
-      const done = await work(part.filter((item): item is T => !(item instanceof StrongroomError)));
-      const next = done[Symbol.iterator]();
-      for (const item of part) {
-        if (item instanceof StrongroomError) results.push({ ok: false, error: item });
-        else results.push(next.next().value as BatchResult);
-      }
-    }
-    return results;
-  }
 }
 
-interface SealCopy {
-  readonly binding: Binding;
-  readonly plaintext: Uint8Array;
-  readonly options: SealOptions;
-}
-
-/** Own copies of a batch's items; one that can't be converted is its own error. */
-function copies<T>(list: unknown, copy: (item: unknown) => T): (T | StrongroomError)[] {
-  return items(list).map((item) => {
-    try {
-      return copy(item);
-    } catch (thrown) {
-      return translate(thrown);
-    }
-  });
-}
-
-function cmksCopy(value: unknown): Record<string, string[]> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) fail("BAD_INPUT");
-  const copy: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
-  for (const [org, list] of entries(value)) copy[text(org)] = items(list).map(text);
-  return copy;
-}
-
-function isRefused(result: BatchResult | undefined, reason: (error: unknown) => boolean): boolean {
-  return result !== undefined && !result.ok && reason(result.error);
-}
-
-function scopeName({ options, binding }: SealCopy): string {
+function scopeName({ options, binding }: ItemCopy): string {
   return options.scope === "record" ? JSON.stringify([binding.table, binding.record]) : "";
 }
 
@@ -412,8 +409,5 @@ function now(): number {
   return Math.floor(Date.now() / 1_000);
 }
 
-const VAULT_OPTIONS = ["ttl", "session", "region", "sealLimit", "fieldLimit", "minVersions", "dangerEndpoint"] as const;
-const OPTIONS = ["org", "cmks", "kms", "store", "tries", "backoffMs", ...VAULT_OPTIONS] as const;
-
-/** Half of what a vault holds at once, so that one piece never drives out its own DEKs. */
-const CHUNK = 2_048;
+/** Where a request's encryption context names the record. */
+const RESOURCE = "strongroom-resource";
