@@ -8,11 +8,17 @@ use crate::demo::{
     step::{Step, number},
     witness::Kind,
     worker::Host,
-    world::{Task, World},
+    world::{CONTOSO, Task, World},
 };
 
-/// Each of these hosts reseals its part of an org's fields; then each opens the others' parts.
-pub(super) fn between(world: &mut World<'_>, org: &str, hosts: &[Host]) {
+/// The hosts that work for an org: the page acts for the second alone.
+pub(super) fn hosts_of(org: &str) -> &'static [Host] {
+    if org == CONTOSO { &[Host::Go, Host::Node, Host::Browser] } else { &[Host::Go, Host::Node] }
+}
+
+/// Each host of an org reseals its part of the fields; then each opens the others' parts.
+pub(super) fn between(world: &mut World<'_>, org: &str) {
+    let hosts = hosts_of(org);
     for (part, host) in hosts.iter().enumerate() {
         let title = format!("reseals part {} of {} of {org}", part.saturating_add(1), hosts.len());
         world.step(host.name(), &title, |world, step| reseal(world, step, *host, org, part, hosts.len()));

@@ -34,11 +34,11 @@ pub(super) fn all(world: &mut World<'_>) -> Result<()> {
     opening::whole(world, Node, &ORGS);
     opening::whole(world, Go, &ORGS);
     opening::whole(world, Browser, &[CONTOSO]);
-    exchange::between(world, CONTOSO, &[Go, Node, Browser]);
-    exchange::between(world, NORTHWIND, &[Go, Node]);
+    exchange::between(world, CONTOSO);
+    exchange::between(world, NORTHWIND);
     share::share(world);
-    for host in [Go, Node, Browser] {
-        share::open(world, host);
+    for host in exchange::hosts_of(CONTOSO) {
+        share::open(world, *host);
     }
     attacks::transplants(world);
     attacks::foreign(world);

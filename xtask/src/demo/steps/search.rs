@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::PathBuf};
 
 use serde_json::Value;
 
-use super::prepare::small;
+use super::{exchange::hosts_of, prepare::small};
 use crate::{
     demo::{
         step::{Refusal, Step, number},
@@ -57,11 +57,11 @@ fn judge(step: &mut Step, facts: &Value, deks: usize, files: usize) {
 
 /// All that a thief of files would have, and what the processes said until now.
 fn searched(world: &World<'_>) -> Vec<PathBuf> {
-    let hosts = [Host::Go, Host::Node, Host::Browser];
-    let reseals = hosts.iter().flat_map(|host| ORGS.iter().map(|org| world.files.reseal(*host, org)));
-    let files =
-        [world.files.store(), world.files.export(), world.files.log(), world.files.said()].into_iter().chain(reseals);
-    files.filter(|file| file.is_file()).collect()
+    let mut files = vec![world.files.store(), world.files.export(), world.files.log(), world.files.said()];
+    for org in ORGS {
+        files.extend(hosts_of(org).iter().map(|host| world.files.reseal(*host, org)));
+    }
+    files
 }
 
 const PIECES: u64 = 500;

@@ -21,35 +21,41 @@ pub(super) fn thief(world: &mut World<'_>) {
         let envelopes = export::read(&world.files.export())?.len();
         let answer = world.work(step, &Task::new(Host::Node, "thief").with("caller", MALLORY))?;
         let facts = answer.facts("thief", 0)?;
-        step.fact(facts, "/rows", small(rows.len()));
-        for (way, words) in WAYS {
-            step.fact(facts, &format!("/tries/{way}"), small(rows.len()));
-            let refused = facts.pointer(&format!("/refused/{way}"));
-            step.equal(&format!("refused of them, {words}"), &sum(refused), &small(rows.len()));
-            step.refusals.push(Refusal {
-                what: format!("a thief unwraps every row {words}"),
-                tried: number(facts, &format!("/tries/{way}")),
-                errors: counted(refused),
-                twin: "the thief's own rows, same vault and client: admitted".to_owned(),
-            });
-        }
-        step.fact(facts, "/envelopes", small(envelopes));
-        step.fact(facts, "/opened", 0);
-        step.equal("envelopes refused", &sum(facts.get("openErrors")), &small(envelopes));
-        // A row of the KMS and a local one, and a field under each.
-        step.fact(facts, "/twin/admitted", 2);
-        step.fact(facts, "/twin/opened", 2);
-        step.refusals.push(Refusal {
-            what: "a thief opens every envelope with what it got".to_owned(),
-            tried: number(facts, "/envelopes"),
-            errors: counted(facts.get("openErrors")),
-            twin: "the thief's own fields, same vault: opened".to_owned(),
-        });
+        judge_tries(step, facts, small(rows.len()), small(envelopes));
         step.fields = Some(0);
         let calls = world.log.take()?;
         judge_thief(step, &calls, world.cmks.get(MALLORY).map_or("", String::as_str), asked);
         step.calls = calls;
         Ok(())
+    });
+}
+
+/// Every row was tried in every way and every envelope after that, and all was refused but the thief's own.
+fn judge_tries(step: &mut Step, facts: &Value, rows: u64, envelopes: u64) {
+    step.fact(facts, "/rows", rows);
+    for (way, words) in WAYS {
+        let refused = facts.pointer(&format!("/refused/{way}"));
+        step.fact(facts, &format!("/tries/{way}"), rows);
+        step.equal(&format!("refused of them, {words}"), &sum(refused), &rows);
+        step.equal(&format!("admitted of them, {words}"), &refused.and_then(|refused| refused.get("ADMITTED")), &None);
+        step.refusals.push(Refusal {
+            what: format!("a thief unwraps every row {words}"),
+            tried: number(facts, &format!("/tries/{way}")),
+            errors: counted(refused),
+            twin: "the thief's own rows, same vault and client: admitted".to_owned(),
+        });
+    }
+    step.fact(facts, "/envelopes", envelopes);
+    step.fact(facts, "/opened", 0);
+    step.equal("envelopes refused", &sum(facts.get("openErrors")), &envelopes);
+    // A row of the KMS and a local one, and a field under each.
+    step.fact(facts, "/twin/admitted", 2);
+    step.fact(facts, "/twin/opened", 2);
+    step.refusals.push(Refusal {
+        what: "a thief opens every envelope with what it got".to_owned(),
+        tried: number(facts, "/envelopes"),
+        errors: counted(facts.get("openErrors")),
+        twin: "the thief's own fields, same vault: opened".to_owned(),
     });
 }
 
@@ -77,6 +83,8 @@ const WAYS: [(&str, &str); 4] = [
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::demo::world::{CONTOSO, NORTHWIND};
 
@@ -110,5 +118,44 @@ mod tests {
         assert!(!holds(&with(call(CONTOSO, CONTOSO, "ok"))));
         assert!(!holds(&three), "no twin");
         assert!(!holds(&[refused, own]), "not every way was tried");
+    }
+
+    fn tried(pointer: &str, value: Value) -> bool {
+        let ways = json!({ "rowContext": 3, "ownContext": 3, "ownCmk": 3, "ownCmkOwnContext": 3 });
+        let all = json!({ "KMS_DENIED": 2, "UNKNOWN_DEK": 1 });
+        let refused = json!({ "rowContext": all, "ownContext": all, "ownCmk": all, "ownCmkOwnContext": all });
+        let mut facts = json!({
+            "rows": 3, "tries": ways, "refused": refused, "envelopes": 9, "opened": 0,
+            "openErrors": { "UNKNOWN_DEK": 9 }, "twin": { "admitted": 2, "opened": 2 },
+        });
+        if let Some(member) = facts.pointer_mut(pointer) {
+            *member = value;
+        }
+        let mut step = Step::new("node", "thief");
+        judge_tries(&mut step, &facts, 3, 9);
+        step.holds()
+    }
+
+    #[test]
+    fn a_thief_who_tried_all_and_opened_nothing_will_do() {
+        assert!(tried("/nothing", Value::Null));
+    }
+
+    #[test]
+    fn a_row_not_refused_an_envelope_opened_or_a_missing_twin_breaks_the_expectation() {
+        for (pointer, value) in [
+            ("/rows", json!(2)),
+            ("/tries/ownCmk", json!(2)),
+            ("/refused/ownCmk", json!({ "KMS_DENIED": 2 })),
+            ("/refused/rowContext", json!({ "KMS_DENIED": 2, "ADMITTED": 1 })),
+            ("/refused/ownContext", Value::Null),
+            ("/opened", json!(1)),
+            ("/envelopes", json!(8)),
+            ("/openErrors", json!({ "UNKNOWN_DEK": 8 })),
+            ("/twin/admitted", json!(1)),
+            ("/twin/opened", json!(0)),
+        ] {
+            assert!(!tried(pointer, value.clone()), "{pointer}: {value}");
+        }
     }
 }
