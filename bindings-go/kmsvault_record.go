@@ -27,6 +27,9 @@ func (v *KmsVault) GenerateRecordDek(ctx context.Context, table, record string) 
 		return WrapRow{}, context.Cause(ctx)
 	}
 	place := RecordPlace{table, record}
+	if err := v.judge(place); err != nil {
+		return WrapRow{}, err
+	}
 	version, err := v.nextRecordVersion(ctx, place)
 	if err != nil {
 		return WrapRow{}, err
@@ -88,6 +91,13 @@ func (v *KmsVault) wrapFor(
 	ctx context.Context, place RecordPlace, reader, cmk string, request func(DekRef) (KmsRequest, error),
 ) (WrapRow, error) {
 	ctx = v.begin(ctx)
+	if err := v.judge(place); err != nil {
+		return WrapRow{}, err
+	}
+	// So are reader and CMK, which the vault judges before it looks for the DEK.
+	if _, err := request(DekRef{}); !gone(err) {
+		return WrapRow{}, err
+	}
 	ref, err := v.readyRecord(ctx, place, true)
 	if err != nil {
 		return WrapRow{}, err
@@ -124,6 +134,16 @@ func (v *KmsVault) wrapFor(
 		err = ErrPreconditionFailed
 	}
 	return orNone(found), err
+}
+
+// judge has the vault judge the names of a record: the store knows nothing of a record
+// whose name is none, and can't say why.
+func (v *KmsVault) judge(place RecordPlace) error {
+	_, err := v.vault.Open(Binding{Org: v.org, Table: place.Table, Record: place.Record, Field: "*"}, nil)
+	if errors.Is(err, ErrNotAnEnvelope) {
+		return nil
+	}
+	return err
 }
 
 // wrappedBy finds the stored row that wraps a DEK for a reader by a CMK.

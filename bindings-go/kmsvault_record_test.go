@@ -3,6 +3,7 @@ package strongroom_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -304,4 +305,27 @@ func TestWhatIsWrongWithTheInputIsSaidFirst(t *testing.T) {
 	w.refused(strongroom.ErrBadInput, results[0].Err)
 	w.refused(strongroom.ErrNoActiveDek, results[1].Err)
 	must(t, results[2].Err)
+}
+
+func TestNamesThatAreNoneAreRefusedBeforeAnyStoreOrKmsIsAsked(t *testing.T) {
+	w := newWorld(t)
+	// It panics when it is asked.
+	v := w.vault("acme", func(c *strongroom.KmsVaultConfig) { c.Store = struct{ strongroom.WrapStore }{} })
+	long, ctx := strings.Repeat("x", 1_025), t.Context()
+	for name, want := range map[string]error{"": strongroom.ErrBadInput, "\xff": strongroom.ErrBadInput, long: strongroom.ErrLimit} {
+		for call, err := range map[string]error{
+			"generate, table":  errOf(v.GenerateRecordDek(ctx, name, "h-1")),
+			"generate, record": errOf(v.GenerateRecordDek(ctx, "hosts", name)),
+			"share, table":     errOf(v.Share(ctx, name, "h-1", "globex", globexCmk)),
+			"share, record":    errOf(v.Share(ctx, "hosts", name, "globex", globexCmk)),
+			"share, reader":    errOf(v.Share(ctx, "hosts", "h-1", name, globexCmk)),
+			"preview, table":   errOf(v.WrapForPreview(ctx, name, "h-1")),
+			"preview, record":  errOf(v.WrapForPreview(ctx, "hosts", name)),
+		} {
+			if !errors.Is(err, want) {
+				t.Errorf("%.3q, %s: %v, want %v", name, call, err, want)
+			}
+		}
+		w.refused(strongroom.ErrBadInput, errOf(v.Share(ctx, "hosts", "h-1", "globex", name)))
+	}
 }
