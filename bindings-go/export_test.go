@@ -11,5 +11,8 @@ func (v *KmsVault) SetPause(pause func(context.Context, time.Duration) error) { 
 // AgeReads lets a minute pass for what was read from the store.
 func (v *KmsVault) AgeReads() { v.forget() }
 
+// LockFile makes the lock of a JSON-lines store.
+func LockFile(ctx context.Context, path string) (func(), error) { return lockFile(ctx, path) }
+
 // ReadyDek gets one DEK, like an envelope that needs it.
 func (v *KmsVault) ReadyDek(ctx context.Context, ref DekRef) error { return v.hold(ctx, ref) }

@@ -28,7 +28,7 @@ func lockFile(ctx context.Context, path string) (release func(), err error) {
 		}
 		err := createLock(path, mine)
 		if err == nil {
-			return func() { _ = os.Remove(path) }, nil
+			return func() { unlock(path, mine) }, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, unavailable(err)
@@ -55,6 +55,14 @@ func createLock(path, content string) error {
 	return os.Link(draft, path)
 }
 
+// unlock removes a lock if it is still the one with that content: another process may
+// have taken its maker for dead.
+func unlock(path, mine string) {
+	if content, err := os.ReadFile(path); err == nil && string(content) == mine {
+		_ = os.Remove(path)
+	}
+}
+
 // breakStaleLock removes the lock of a process that is gone. Two who find the same
 // stale lock must not remove each other's new one, so breaking has a lock of its
 // own, and the content is read again under it.
@@ -63,14 +71,14 @@ func breakStaleLock(path string) bool {
 	if !stale {
 		return false
 	}
-	breaker := path + ".break"
-	if createLock(breaker, lockContent()) != nil {
+	breaker, mine := path+".break", lockContent()
+	if createLock(breaker, mine) != nil {
 		if isOld(breaker) {
 			_ = os.Remove(breaker)
 		}
 		return false
 	}
-	defer os.Remove(breaker)
+	defer unlock(breaker, mine)
 	if again, err := os.ReadFile(path); err != nil || string(again) != content {
 		return false
 	}

@@ -168,6 +168,18 @@ func TestALockThatIsHeldIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestALockThatIsAnothersByNowStays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.jsonl.lock")
+	release, err := strongroom.LockFile(t.Context(), path)
+	must(t, err)
+	others := "1 0011223344556677\n"
+	write(t, path, others)
+	release()
+	if read(t, path) != others {
+		t.Fatal("another's lock was touched")
+	}
+}
+
 func TestALockWithoutAMakerIsBrokenOnlyWhenItIsOld(t *testing.T) {
 	for _, content := range []string{"", "12", "x y\n", "0 0\n", "-1 0\n"} {
 		path := filepath.Join(t.TempDir(), "rows.jsonl")
