@@ -161,9 +161,9 @@ export class DekSource {
 
   async #rows(dekRef: string): Promise<WrapRow[]> {
     try {
-      const rows = await this.#store.rows(dekRef, this.#org);
+      const rows: readonly (WrapRow | null | undefined)[] = await this.#store.rows(dekRef, this.#org);
       // Storage's word only: a row of another DEK would bring in what nobody asked for.
-      return rows.filter((row) => row.dekRef === dekRef);
+      return rows.filter((row): row is WrapRow => row?.dekRef === dekRef);
     } catch (thrown) {
       throw storeError(thrown);
     }

@@ -117,7 +117,7 @@ test("a call that waits for its turn at the KMS is not made after sign-out", asy
     items.push({ binding: AT, envelope: await vault.seal(AT, utf8("x")) });
   }
   const kms = new TestKms();
-  kms.delay = 20;
+  kms.delay = 200;
   const cold = session({ kms, store }).vault;
   const opening = cold.openMany(items);
   await tick(5);
@@ -326,6 +326,8 @@ test("what a store answers that is no list of rows is an error of ours, and what
   const noisy = session({ kms, store: over(store, { rowsByOwner: async () => [...noise, row] }) }).vault;
   assert.equal(dekOf(await noisy.seal(AT, utf8("x"), RECORD)), row.dekRef);
   assert.equal((await noisy.generateRecordDek(AT.table, AT.record)).version, 2);
+  const noisyRows = over(store, { rows: async (...args) => [...noise, ...(await store.rows(...args))] });
+  await session({ kms, store: noisyRows }).vault.open(AT, await vault.seal(AT, utf8("x")));
 });
 
 test("a store can't have another record's DEK shared", async () => {
