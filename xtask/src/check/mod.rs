@@ -4,6 +4,7 @@ mod artefacts;
 mod crates;
 mod header;
 mod lines;
+mod quickstarts;
 mod rust;
 mod scripts;
 mod size;
@@ -26,6 +27,7 @@ struct Check {
 
 const CHECKS: &[Check] = &[
     Check { name: "no file is past 600 lines", run: lines::check },
+    Check { name: "the quickstarts are those that tests run", run: quickstarts::check },
     Check { name: "Rust is formatted", run: rust::formatted },
     Check { name: "Go is formatted and vetted", run: sources::go },
     Check { name: "TypeScript has its types right", run: sources::typescript },

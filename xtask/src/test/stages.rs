@@ -13,6 +13,12 @@ pub(super) const STAGES: &[Stage] = &[
     Stage { name: "rust", about: "every crate of the workspace", needs: Needs::Sources, run: rust },
     Stage { name: "rust-soft", about: "the core on its soft AES back end", needs: Needs::Sources, run: rust_soft },
     Stage {
+        name: "rust-release",
+        about: "the process's memory in a release build",
+        needs: Needs::Sources,
+        run: |ctx| run(ctx.cargo("test").args(["--release", "--quiet", "-p", "strongroom", "--test", "memory"])),
+    },
+    Stage {
         name: "crate-package",
         about: "the packed crate, outside the project",
         needs: Needs::Sources,
