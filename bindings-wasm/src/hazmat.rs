@@ -40,8 +40,7 @@ pub(crate) fn run(op: u32, args: &mut Args<'_>) -> Result<Secret, Error> {
             done(hazmat::reseal((from, &from_identity), (to, &to_identity), &args.binding()?, args.bytes()?)?)
         }
         7 => {
-            let (kek, kek_identity, key, identity) =
-                (args.bytes()?, identity(args)?, args.bytes()?, identity(args)?);
+            let (kek, kek_identity, key, identity) = (args.bytes()?, identity(args)?, args.bytes()?, identity(args)?);
             let (purpose, reader, created, iv) = (args.text()?, args.text()?, args.number()?, args.optional()?);
             let (kek, key) = ((kek, &kek_identity), (key, &identity));
             done(hazmat::wrap_local(kek, key, purpose, reader, created, iv.as_deref())?.to_json())

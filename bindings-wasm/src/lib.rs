@@ -45,7 +45,12 @@ pub fn call(op: u32, args: &Uint8Array) -> Result<Uint8Array, JsValue> {
 /// # Errors
 /// The number of `LIMIT` above what the module can hold.
 #[wasm_bindgen(js_name = sealedLength)]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a whole number from 0 to 2^53-1")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a whole number from 0 to 2^53-1"
+)]
 pub fn sealed_length(len: f64, padded: bool) -> Result<f64, JsValue> {
     let sealed = u32::try_from(len as u64).map(|len| strongroom::sealed_len(len as usize, padded));
     sealed.map(|sealed| sealed as f64).map_err(|_| thrown(Error::Limit))

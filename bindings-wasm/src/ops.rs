@@ -119,10 +119,7 @@ fn open(vault: &Vault, at: &Binding<'_>, envelope: &[u8]) -> Result<Secret, Erro
 }
 
 /// A batch. The number behind the frame says how long the answer may get.
-fn frame(
-    args: &mut Args<'_>,
-    work: impl FnOnce(&[u8], &mut [u8]) -> Result<usize, Error>,
-) -> Result<Secret, Error> {
+fn frame(args: &mut Args<'_>, work: impl FnOnce(&[u8], &mut [u8]) -> Result<usize, Error>) -> Result<Secret, Error> {
     let (frame, capacity) = (args.bytes()?, args.small()?);
     Secret::filled(capacity as usize, |out| work(frame, out))
 }

@@ -3,8 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-
+use crate::base64::Base64;
 use crate::text::{check, push_lp};
 use crate::{Binding, Error};
 
@@ -124,15 +123,13 @@ impl DekRef {
     /// Reads base64url without padding, in its one spelling.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        let mut bytes = [0; Self::LEN];
-        let read = Base64UrlUnpadded::decode(text, &mut bytes).ok()?.len();
-        (read == Self::LEN).then_some(Self(bytes))
+        Base64::Url.decode(text)?.try_into().ok().map(Self)
     }
 
     /// Base64url without padding, as rows spell it.
     #[must_use]
     pub fn to_text(&self) -> String {
-        Base64UrlUnpadded::encode_string(&self.0)
+        Base64::Url.encode(&self.0)
     }
 
     /// The bytes, as envelopes carry them.

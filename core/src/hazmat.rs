@@ -64,17 +64,12 @@ impl Identity {
     /// [`Error::BadInput`] for anything else; [`Error::Limit`] for a string that is too long.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         let mut members = read_object(json).ok_or(Error::BadInput)?;
-        let mut text = |name: &str| match members.take(name) {
-            Some(Value::Text(Some(text))) => Ok(text),
-            _ => Err(Error::BadInput),
-        };
+        let mut text = |name: &str| members.take(name).and_then(Value::text).flatten().ok_or(Error::BadInput);
         let kind = text("kind")?;
         let org = text("org")?;
         let place = if kind == "record" { Some((text("table")?, text("record")?)) } else { None };
-        let version = match members.take("version") {
-            Some(Value::Whole(version)) => u32::try_from(version).map_err(|_| Error::BadInput)?,
-            _ => return Err(Error::BadInput),
-        };
+        let version = members.take("version").and_then(Value::whole).ok_or(Error::BadInput)?;
+        let version = u32::try_from(version).map_err(|_| Error::BadInput)?;
         if !members.is_empty() || (kind != "org" && kind != "record") {
             return Err(Error::BadInput);
         }

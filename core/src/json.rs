@@ -7,28 +7,48 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Deepest nesting: options hold an object of lists.
-const MAX_DEPTH: usize = 4;
+/// Deepest nesting that is read; an unknown member may hold anything.
+const MAX_DEPTH: usize = 32;
 
-pub(crate) enum Value {
-    /// `None`: ill-formed, a lone surrogate or bytes that aren't UTF-8.
-    Text(Option<String>),
+/// A value that is well-formed JSON, as it stands in its text. What it is, is asked of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'a>(&'a [u8]);
+
+impl<'a> Value<'a> {
+    /// The outer `None`: not a text. The inner one: a text that no host can mean, with a lone
+    /// surrogate or bytes that aren't UTF-8.
+    pub(crate) fn text(self) -> Option<Option<String>> {
+        Reader { rest: self.0 }.text()
+    }
+
     /// A whole number in its plain spelling, at most 2^64-1.
-    Whole(u64),
-    /// Any other number: negative, fractional, with an exponent, too large.
-    OtherNumber,
-    Bool,
-    Null,
-    List(Vec<Value>),
-    Object(Members),
+    pub(crate) fn whole(self) -> Option<u64> {
+        let digit = |digit: &u8| digit.is_ascii_digit().then(|| u64::from(digit.wrapping_sub(b'0')));
+        self.0.iter().try_fold(0_u64, |sum, byte| sum.checked_mul(10)?.checked_add(digit(byte)?))
+    }
+
+    /// Any number, a whole one or another.
+    pub(crate) fn is_number(self) -> bool {
+        self.0.first().is_some_and(|byte| *byte == b'-' || byte.is_ascii_digit())
+    }
+
+    pub(crate) fn members(self) -> Option<Members<'a>> {
+        if self.0.first() == Some(&b'{') { Reader { rest: self.0 }.entries(MAX_DEPTH).map(Members) } else { None }
+    }
+
+    pub(crate) fn items(self) -> Option<impl Iterator<Item = Self>> {
+        let items =
+            if self.0.first() == Some(&b'[') { Reader { rest: self.0 }.entries(MAX_DEPTH)? } else { return None };
+        Some(items.into_iter().map(|(_, item)| item))
+    }
 }
 
 /// The members of an object in the order in which they stand; a name may stand twice.
-pub(crate) struct Members(Vec<(Option<String>, Value)>);
+pub(crate) struct Members<'a>(Vec<(Option<String>, Value<'a>)>);
 
-impl Members {
+impl<'a> Members<'a> {
     /// Takes the first member of that name out. A second one of the name stays behind.
-    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value<'a>> {
         let at = self.0.iter().position(|(found, _)| found.as_deref() == Some(name))?;
         Some(self.0.remove(at).1)
     }
@@ -37,79 +57,65 @@ impl Members {
         self.0.is_empty()
     }
 
-    pub(crate) fn into_entries(self) -> Vec<(Option<String>, Value)> {
+    pub(crate) fn into_entries(self) -> Vec<(Option<String>, Value<'a>)> {
         self.0
     }
 }
 
 /// Reads one object with nothing behind it; `None` if the text is no such thing.
-pub(crate) fn read_object(text: &[u8]) -> Option<Members> {
+pub(crate) fn read_object(text: &[u8]) -> Option<Members<'_>> {
     let mut reader = Reader { rest: text };
     let value = reader.value(MAX_DEPTH)?;
     reader.space();
-    match value {
-        Value::Object(members) if reader.rest.is_empty() => Some(members),
-        _ => None,
-    }
+    if reader.rest.is_empty() { value.members() } else { None }
 }
 
 struct Reader<'a> {
     rest: &'a [u8],
 }
 
-impl Reader<'_> {
-    fn value(&mut self, depth: usize) -> Option<Value> {
+impl<'a> Reader<'a> {
+    /// Passes over one value, and finds every fault of form in it.
+    fn value(&mut self, depth: usize) -> Option<Value<'a>> {
         self.space();
+        let start = self.rest;
         match self.peek()? {
-            b'"' => self.text().map(Value::Text),
-            b'{' => self.object(depth.checked_sub(1)?).map(|members| Value::Object(Members(members))),
-            b'[' => self.list(depth.checked_sub(1)?).map(Value::List),
-            b't' => self.word(b"true").map(|()| Value::Bool),
-            b'f' => self.word(b"false").map(|()| Value::Bool),
-            b'n' => self.word(b"null").map(|()| Value::Null),
-            _ => self.number(),
+            b'"' => drop(self.text()?),
+            b'{' | b'[' => drop(self.entries(depth.checked_sub(1)?)?),
+            b't' => self.word(b"true")?,
+            b'f' => self.word(b"false")?,
+            b'n' => self.word(b"null")?,
+            _ => self.number()?,
         }
+        start.get(..start.len().checked_sub(self.rest.len())?).map(Value)
     }
 
-    fn object(&mut self, depth: usize) -> Option<Vec<(Option<String>, Value)>> {
-        let mut members = Vec::new();
-        self.word(b"{")?;
+    /// An object's members, or a list's items, which have no name.
+    fn entries(&mut self, depth: usize) -> Option<Vec<(Option<String>, Value<'a>)>> {
+        let mut entries = Vec::new();
+        let named = self.byte()? == b'{';
+        let end: &[u8] = if named { b"}" } else { b"]" };
         self.space();
-        if self.word(b"}").is_some() {
-            return Some(members);
+        if self.word(end).is_some() {
+            return Some(entries);
         }
         loop {
-            self.space();
-            let name = self.text()?;
-            self.space();
-            self.word(b":")?;
-            members.push((name, self.value(depth)?));
+            let mut name = None;
+            if named {
+                self.space();
+                name = self.text()?;
+                self.space();
+                self.word(b":")?;
+            }
+            entries.push((name, self.value(depth)?));
             self.space();
             if self.word(b",").is_none() {
-                self.word(b"}")?;
-                return Some(members);
+                self.word(end)?;
+                return Some(entries);
             }
         }
     }
 
-    fn list(&mut self, depth: usize) -> Option<Vec<Value>> {
-        let mut items = Vec::new();
-        self.word(b"[")?;
-        self.space();
-        if self.word(b"]").is_some() {
-            return Some(items);
-        }
-        loop {
-            items.push(self.value(depth)?);
-            self.space();
-            if self.word(b",").is_none() {
-                self.word(b"]")?;
-                return Some(items);
-            }
-        }
-    }
-
-    /// The outer `None`: not a string. The inner one: a string that no host can mean.
     fn text(&mut self) -> Option<Option<String>> {
         self.word(b"\"")?;
         let mut bytes = Vec::new();
@@ -142,73 +148,56 @@ impl Reader<'_> {
     }
 
     fn code_point(&mut self, out: &mut Vec<u8>) -> Option<bool> {
-        let first = self.unit()?;
-        let mut units = [first, 0];
-        let mut used = 1;
-        if (0xD800..0xDC00).contains(&first) && self.rest.starts_with(b"\\u") {
-            self.rest = self.rest.get(2..)?;
-            units = [first, self.unit()?];
-            used = 2;
-        }
-        for decoded in char::decode_utf16(units.into_iter().take(used)) {
-            match decoded {
-                Ok(character) => {
-                    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-                Err(_) => return Some(false),
+        let mut point = self.unit()?;
+        if (0xD800..0xDC00).contains(&point) && self.word(b"\\u").is_some() {
+            let second = self.unit()?;
+            if !(0xDC00..0xE000).contains(&second) {
+                return Some(false);
             }
+            point = 0x1_0000_u32.wrapping_add((point & 0x3FF) << 10 | second & 0x3FF);
         }
+        let Some(character) = char::from_u32(point) else { return Some(false) };
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         Some(true)
     }
 
-    fn unit(&mut self) -> Option<u16> {
-        let mut unit = 0_u16;
+    fn unit(&mut self) -> Option<u32> {
+        let mut unit = 0;
         for _ in 0..4 {
-            let digit = char::from(self.byte()?).to_digit(16)?;
-            unit = (unit << 4) | u16::try_from(digit).ok()?;
+            unit = (unit << 4) | char::from(self.byte()?).to_digit(16)?;
         }
         Some(unit)
     }
 
-    fn number(&mut self) -> Option<Value> {
-        let negative = self.word(b"-").is_some();
-        let whole = self.digits();
-        let leading_zero = whole.len() > 1 && whole.first() == Some(&b'0');
-        if whole.is_empty() || leading_zero {
+    fn number(&mut self) -> Option<()> {
+        let _sign = self.word(b"-");
+        let zero = self.peek() == Some(b'0');
+        let digits = self.digits()?;
+        if zero && digits > 1 {
             return None;
         }
-        let mut plain = !negative;
         if self.word(b".").is_some() {
-            plain = false;
-            if self.digits().is_empty() {
-                return None;
-            }
+            self.digits()?;
         }
         if self.word(b"e").or_else(|| self.word(b"E")).is_some() {
-            plain = false;
             let _sign = self.word(b"+").or_else(|| self.word(b"-"));
-            if self.digits().is_empty() {
-                return None;
-            }
+            self.digits()?;
         }
-        let number = whole
-            .iter()
-            .try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0'))));
-        Some(number.filter(|_| plain).map_or(Value::OtherNumber, Value::Whole))
+        Some(())
     }
 
-    fn digits(&mut self) -> Vec<u8> {
-        let mut digits = Vec::new();
-        while let Some(digit) = self.peek().filter(u8::is_ascii_digit) {
-            digits.push(digit);
-            self.rest = self.rest.get(1..).unwrap_or_default();
+    /// How many digits were passed over: one at least.
+    fn digits(&mut self) -> Option<usize> {
+        let before = self.rest.len();
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.byte()?;
         }
-        digits
+        before.checked_sub(self.rest.len()).filter(|digits| *digits > 0)
     }
 
     fn space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.rest = self.rest.get(1..).unwrap_or_default();
+            self.byte();
         }
     }
 
@@ -245,7 +234,7 @@ impl Writer {
 
     pub(crate) fn number(&mut self, name: &str, value: u64) {
         self.name(name);
-        push_number(&mut self.out, value);
+        self.out.push_str(&decimal(value));
     }
 
     pub(crate) fn boolean(&mut self, name: &str, value: bool) {
@@ -290,31 +279,27 @@ fn push_text(out: &mut String, text: &str) {
     out.push('"');
     for character in text.chars() {
         match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
+            '"' | '\\' => out.push('\\'),
             control if control < ' ' => {
-                out.push_str("\\u00");
-                out.push(if control < '\u{10}' { '0' } else { '1' });
+                out.push_str(if control < '\u{10}' { "\\u000" } else { "\\u001" });
                 out.push(char::from_digit(u32::from(control) & 15, 16).unwrap_or('0'));
+                continue;
             }
-            other => out.push(other),
+            _ => {}
         }
+        out.push(character);
     }
     out.push('"');
 }
 
-fn push_number(out: &mut String, number: u64) {
-    out.push_str(&decimal(number));
-}
-
 /// The plain decimal spelling, without the formatting machinery, which wasm pays for by the kilobyte.
 pub(crate) fn decimal(mut number: u64) -> String {
-    let mut digits = Vec::new();
+    let mut digits = String::new();
     loop {
-        digits.push(char::from_digit(u32::try_from(number % 10).unwrap_or(0), 10).unwrap_or('0'));
+        digits.insert(0, char::from_digit(u32::try_from(number % 10).unwrap_or(0), 10).unwrap_or('0'));
         number /= 10;
         if number == 0 {
-            return digits.into_iter().rev().collect();
+            return digits;
         }
     }
 }

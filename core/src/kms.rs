@@ -3,8 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use base64ct::{Base64, Encoding};
-
+use crate::base64::Base64;
 use crate::json::{Writer, decimal};
 use crate::secrets::{Dek, wipe};
 use crate::text::check_key_id;
@@ -82,7 +81,7 @@ impl KmsRequest {
             params.text("KeySpec", spec);
         }
         if let Some(blob) = &self.params.ciphertext_blob {
-            params.text("CiphertextBlob", &Base64::encode_string(blob));
+            params.text("CiphertextBlob", &Base64::Standard.encode(blob));
         }
         if !self.params.encryption_context.is_empty() {
             let mut context = Writer::object();

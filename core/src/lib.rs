@@ -9,6 +9,7 @@ extern crate alloc;
 #[cfg(any(test, all(feature = "os", not(all(target_arch = "wasm32", target_os = "unknown")))))]
 extern crate std;
 
+mod base64;
 mod binding;
 mod cache;
 mod clock;
@@ -19,6 +20,7 @@ mod error;
 pub mod hazmat;
 mod json;
 mod kms;
+mod map;
 mod platform;
 mod secrets;
 mod sync;

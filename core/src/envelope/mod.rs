@@ -5,10 +5,9 @@ pub(crate) mod v1;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-
 pub(crate) use v1::{AAD_HEADER, Frame, seal_into};
 
+use crate::base64::Base64;
 use crate::{DekRef, Error, json};
 
 /// Bytes that an envelope adds to its ciphertext: header, IV and tag.
@@ -74,7 +73,7 @@ pub fn inspect(envelope: &[u8]) -> Result<UntrustedHeader, Error> {
 pub fn to_text(envelope: &[u8]) -> Result<String, Error> {
     inspect(envelope)?;
     let mut text = String::from(TEXT_PREFIX);
-    text.push_str(&Base64UrlUnpadded::encode_string(envelope));
+    text.push_str(&Base64::Url.encode(envelope));
     Ok(text)
 }
 
@@ -85,7 +84,7 @@ pub fn to_text(envelope: &[u8]) -> Result<String, Error> {
 /// as [`inspect`].
 pub fn from_text(text: &str) -> Result<Vec<u8>, Error> {
     let body = text.strip_prefix(TEXT_PREFIX).ok_or(Error::NotAnEnvelope)?;
-    let envelope = Base64UrlUnpadded::decode_vec(body).map_err(|_| Error::Malformed)?;
+    let envelope = Base64::Url.decode(body).ok_or(Error::Malformed)?;
     inspect(&envelope)?;
     Ok(envelope)
 }

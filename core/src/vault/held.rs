@@ -1,11 +1,12 @@
 //! The DEKs that a vault holds: their ends, their readers, and who goes when there are too many.
 
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::clock::{End, Now};
+use crate::map::Map;
 use crate::secrets::DekKey;
 use crate::{DekKind, DekRef, Error, Identity};
 
@@ -71,7 +72,7 @@ pub(super) struct InUse {
 
 #[derive(Default)]
 pub(super) struct HeldDeks {
-    deks: BTreeMap<DekRef, Held>,
+    deks: Map<Held>,
     uses: u64,
     /// No DEK is over before this; sweeping waits for it.
     soonest: Option<End>,
@@ -82,7 +83,7 @@ impl HeldDeks {
     pub(super) fn tick(&mut self, now: Now, went_back: bool) {
         if went_back || self.soonest.is_some_and(|end| end.is_over(now)) {
             let mut soonest = None;
-            for held in self.deks.values_mut() {
+            for (_, held) in self.deks.iter_mut() {
                 held.expire(now);
                 if went_back {
                     held.end(Error::ClockRollback);
@@ -100,7 +101,7 @@ impl HeldDeks {
     /// # Errors
     /// [`Error::UnknownDek`]; the reason for which it is over.
     pub(super) fn take_up(&mut self, dek_ref: &DekRef) -> Result<InUse, Error> {
-        let held = self.deks.get_mut(dek_ref).ok_or(Error::UnknownDek)?;
+        let held = self.deks.get_mut(dek_ref.as_bytes()).ok_or(Error::UnknownDek)?;
         self.uses = self.uses.saturating_add(1);
         held.used = self.uses;
         let (key, end) = held.alive()?;
@@ -108,11 +109,11 @@ impl HeldDeks {
     }
 
     pub(super) fn get(&self, dek_ref: &DekRef) -> Option<&Held> {
-        self.deks.get(dek_ref)
+        self.deks.get(dek_ref.as_bytes())
     }
 
     pub(super) fn is_alive(&self, dek_ref: &DekRef) -> bool {
-        self.deks.get(dek_ref).is_some_and(|held| held.alive().is_ok())
+        self.deks.get(dek_ref.as_bytes()).is_some_and(|held| held.alive().is_ok())
     }
 
     /// Whether it could come in for that org.
@@ -120,7 +121,7 @@ impl HeldDeks {
     /// # Errors
     /// [`Error::RowInconsistent`] if it is held for another reader and not over.
     pub(super) fn check_reader(&self, dek_ref: &DekRef, reader: &str) -> Result<(), Error> {
-        match self.deks.get(dek_ref) {
+        match self.deks.get(dek_ref.as_bytes()) {
             Some(held) if held.alive().is_ok() && held.reader != reader => Err(Error::RowInconsistent),
             _ => Ok(()),
         }
@@ -133,45 +134,46 @@ impl HeldDeks {
         if let Ok((_, end)) = held.alive() {
             self.soonest = Some(end.sooner(self.soonest.unwrap_or(End::NEVER)));
         }
-        if !self.deks.contains_key(&dek_ref) && self.deks.len() >= MAX_HELD {
-            let oldest = self.deks.iter().min_by_key(|(_, held)| held.used).map(|(dek_ref, _)| *dek_ref);
+        if self.deks.get(dek_ref.as_bytes()).is_none() && self.deks.len() >= MAX_HELD {
+            let oldest =
+                self.deks.iter().min_by_key(|(_, held)| held.used).map(|(dek_ref, _)| Box::<[u8]>::from(dek_ref));
             if let Some(oldest) = oldest {
                 self.deks.remove(&oldest);
             }
         }
-        self.deks.insert(dek_ref, held);
+        self.deks.insert(dek_ref.as_bytes(), held);
     }
 
     /// Forgets it, if it is held and not over.
     pub(super) fn drop_alive(&mut self, dek_ref: &DekRef) {
         if self.is_alive(dek_ref) {
-            self.deks.remove(dek_ref);
+            self.deks.remove(dek_ref.as_bytes());
         }
     }
 
     /// Forgets every DEK of an org, as owner or reader.
     pub(super) fn forget_org(&mut self, org: &str) {
-        self.deks.retain(|_, held| held.identity.owner() != org && held.reader != org);
+        self.deks.retain(|held| held.identity.owner() != org && held.reader != org);
     }
 
     pub(super) fn clear(&mut self) {
-        self.deks.clear();
+        self.deks = Map::default();
         self.soonest = None;
     }
 
     /// Those held and not over, by `dek_ref`.
-    pub(super) fn status(&self, seals: &BTreeMap<DekRef, u64>) -> Vec<DekStatus> {
+    pub(super) fn status(&self, seals: impl Fn(&DekRef) -> u64) -> Vec<DekStatus> {
         let mut list = Vec::new();
-        for (dek_ref, held) in &self.deks {
-            if let Ok((_, end)) = held.alive() {
+        for (dek_ref, held) in self.deks.iter() {
+            if let (Ok((_, end)), Ok(dek_ref)) = (held.alive(), DekRef::from_slice(dek_ref)) {
                 list.push(DekStatus {
-                    dek_ref: *dek_ref,
+                    dek_ref,
                     kind: held.identity.kind(),
                     org: held.identity.owner().into(),
                     version: held.identity.version(),
                     reader: held.reader.clone(),
                     ends: end.wall,
-                    seals: seals.get(dek_ref).copied().unwrap_or(0),
+                    seals: seals(&dek_ref),
                 });
             }
         }

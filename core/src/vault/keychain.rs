@@ -21,7 +21,7 @@ impl Vault {
         let session = self.settings.session.as_deref().ok_or(Error::BadInput)?;
         let held = state.deks.take_up(&dek_ref)?;
         let reader = state.deks.get(&dek_ref).map(|held| held.reader.clone()).ok_or(Error::UnknownDek)?;
-        state.keychain.insert(dek_ref);
+        state.note_keychain(&dek_ref)?;
         let expires = now.wall.saturating_add(held.end.remaining(now));
         Ok(cache::write(&held.key, &reader, session, now.wall, expires))
     }
@@ -59,7 +59,7 @@ impl Vault {
             return Err(Error::Expired);
         }
         state.deks.check_reader(&entry.dek_ref, &entry.reader)?;
-        state.keychain.insert(entry.dek_ref);
+        state.note_keychain(&entry.dek_ref)?;
         if state.deks.is_alive(&entry.dek_ref) {
             return Ok(entry.dek_ref);
         }

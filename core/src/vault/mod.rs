@@ -27,6 +27,7 @@ pub use seal::{ResealOptions, Scope, SealOptions};
 
 use crate::clock::Now;
 use crate::json::{self, Writer};
+use crate::map::Map;
 use crate::sync::{Guard, Lock};
 use crate::text::check;
 use crate::wrap::ActiveRow;
@@ -61,7 +62,7 @@ impl Vault {
     /// As [`Self::new`].
     pub fn with_platform(options: &VaultOptions, platform: Box<dyn Platform>) -> Result<Self, Error> {
         let settings = Settings::new(options)?;
-        let state = State::new(&*platform, &options.min_versions);
+        let state = State::new(&*platform, &options.min_versions)?;
         Ok(Self { settings, platform, state: Lock::new(state) })
     }
 
@@ -86,8 +87,7 @@ impl Vault {
     pub fn tombstone(&self, org: &str) -> Result<(), Error> {
         check(org)?;
         let (mut state, _) = self.enter()?;
-        state.tombstone(org);
-        Ok(())
+        state.tombstone(org)
     }
 
     /// Wipes all DEKs and voids open requests. What was seen of versions, tombstones and seals stays.
@@ -107,7 +107,7 @@ impl Vault {
     /// [`Error::Internal`] only.
     pub fn status(&self) -> Result<Vec<DekStatus>, Error> {
         let (state, _) = self.enter()?;
-        Ok(state.deks.status(&state.seals))
+        Ok(state.status())
     }
 
     /// [`Self::status`] as JSON: a list of `{dekRef, kind, org, version, reader, ends, seals}`.
@@ -139,12 +139,12 @@ impl Vault {
             return Err(Error::Limit);
         }
         let (state, _) = self.enter()?;
-        let mut found = alloc::collections::BTreeSet::new();
+        let mut found = Map::default();
         let mut list = Vec::new();
         for envelope in envelopes {
             if let Ok(frame) = crate::envelope::Frame::read(envelope, self.settings.field_limit)
                 && !state.deks.is_alive(&frame.dek_ref)
-                && found.insert(frame.dek_ref)
+                && found.insert(frame.dek_ref.as_bytes(), ()).is_none()
             {
                 list.push(frame.dek_ref);
             }

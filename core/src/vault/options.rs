@@ -1,14 +1,14 @@
 //! The options of a vault (DESIGN 7).
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::Error;
 use crate::cache::MAX_LIFE;
 use crate::envelope::{DEFAULT_FIELD_LIMIT, MAX_FIELD_LIMIT};
-use crate::json::{Value, read_object};
+use crate::json::{Members, Value, read_object};
 use crate::kms::{Endpoints, check_cmk};
+use crate::map::Map;
 use crate::text::check;
 
 /// The most seals under one DEK (NIST SP 800-38D, 8.3: 2^32 with random 96-bit IVs).
@@ -16,6 +16,10 @@ const MAX_SEALS: u64 = 1 << 32;
 
 /// The seals that one vault does under one DEK without the option: a sixteenth of the most.
 const DEFAULT_SEALS: u64 = 1 << 28;
+
+/// The members that options may have.
+const KNOWN: [&str; 8] =
+    ["ttl", "session", "region", "seal_limit", "field_limit", "cmks", "min_versions", "danger_endpoint"];
 
 /// How a vault works. `VaultOptions::default()` is a vault that trusts its rows about CMKs: give
 /// `cmks` wherever the host knows which CMK belongs to which org.
@@ -32,9 +36,9 @@ pub struct VaultOptions {
     /// The largest field in bytes: 1 to 64 MiB, 16 MiB by default.
     pub field_limit: Option<u64>,
     /// Which CMKs (key ARNs) wrap for an org: the host's own knowledge. Where it is given, no other is used.
-    pub cmks: Option<BTreeMap<String, Vec<String>>>,
+    pub cmks: Option<Vec<(String, Vec<String>)>>,
     /// The highest DEK version that the host remembers of an org.
-    pub min_versions: BTreeMap<String, u32>,
+    pub min_versions: Vec<(String, u32)>,
     /// Danger: one exact URL in place of the FIPS endpoint, for a local KMS. http is allowed.
     pub danger_endpoint: Option<String>,
 }
@@ -45,27 +49,34 @@ impl VaultOptions {
     /// # Errors
     /// [`Error::UnknownOption`] for any other member, [`Error::BadInput`] for a wrong type or value.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
-        let members = read_object(json).ok_or(Error::BadInput)?;
-        let mut options = Self::default();
-        let mut seen = BTreeSet::new();
-        for (name, value) in members.into_entries() {
-            let name = name.ok_or(Error::UnknownOption)?;
-            match name.as_str() {
-                "ttl" => options.ttl = Some(whole(value)?),
-                "session" => options.session = Some(text(value)?),
-                "region" => options.region = Some(text(value)?),
-                "seal_limit" => options.seal_limit = Some(whole(value)?),
-                "field_limit" => options.field_limit = Some(whole(value)?),
-                "cmks" => options.cmks = Some(by_org(value, cmk_list)?),
-                "min_versions" => options.min_versions = by_org(value, version)?,
-                "danger_endpoint" => options.danger_endpoint = Some(text(value)?),
-                _ => return Err(Error::UnknownOption),
+        let mut members = read_object(json).ok_or(Error::BadInput)?;
+        let mut options = Self {
+            ttl: whole(&mut members, "ttl")?,
+            session: text(&mut members, "session")?,
+            region: text(&mut members, "region")?,
+            seal_limit: whole(&mut members, "seal_limit")?,
+            field_limit: whole(&mut members, "field_limit")?,
+            danger_endpoint: text(&mut members, "danger_endpoint")?,
+            ..Self::default()
+        };
+        if let Some(cmks) = members.take("cmks") {
+            let mut listed = Vec::new();
+            for (org, list) in by_org(cmks)? {
+                listed.push((org, cmk_list(list)?));
             }
-            if !seen.insert(name) {
-                return Err(Error::BadInput);
+            options.cmks = Some(listed);
+        }
+        if let Some(versions) = members.take("min_versions") {
+            for (org, number) in by_org(versions)? {
+                options.min_versions.push((org, version(number)?));
             }
         }
-        Ok(options)
+        match members.into_entries().first() {
+            None => Ok(options),
+            // Named a second time.
+            Some((Some(name), _)) if KNOWN.contains(&name.as_str()) => Err(Error::BadInput),
+            Some(_) => Err(Error::UnknownOption),
+        }
     }
 }
 
@@ -76,7 +87,8 @@ pub(super) struct Settings {
     pub(super) seal_limit: u64,
     pub(super) field_limit: usize,
     pub(super) endpoints: Endpoints,
-    cmks: Option<BTreeMap<String, Vec<String>>>,
+    /// The org for which each CMK wraps.
+    cmks: Option<Map<String>>,
 }
 
 impl Settings {
@@ -100,33 +112,32 @@ impl Settings {
                 options.region.as_deref().unwrap_or("us-east-1"),
                 options.danger_endpoint.clone(),
             )?,
-            cmks: checked_cmks(options.cmks.as_ref())?,
+            cmks: options.cmks.as_deref().map(owners).transpose()?,
         })
     }
 
     /// Whether that CMK wraps for that org, as far as the host told.
     pub(super) fn check_cmk(&self, org: &str, cmk: &str) -> Result<(), Error> {
         match &self.cmks {
-            None => Ok(()),
-            Some(cmks) if cmks.get(org).is_some_and(|listed| listed.iter().any(|one| one == cmk)) => Ok(()),
-            Some(_) => Err(Error::KeyIdUnexpected),
+            Some(owners) if owners.get(cmk.as_bytes()).is_none_or(|owner| owner != org) => Err(Error::KeyIdUnexpected),
+            _ => Ok(()),
         }
     }
 }
 
-fn checked_cmks(cmks: Option<&BTreeMap<String, Vec<String>>>) -> Result<Option<BTreeMap<String, Vec<String>>>, Error> {
-    let Some(cmks) = cmks else { return Ok(None) };
-    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+/// The org of each CMK. One under two orgs would let either read what is the other's.
+fn owners(cmks: &[(String, Vec<String>)]) -> Result<Map<String>, Error> {
+    let mut owners = Map::default();
     for (org, listed) in cmks {
         check(org)?;
         for cmk in listed {
-            let owner = owners.insert(check_cmk(cmk)?, org);
-            if owner.is_some_and(|owner| owner != org) {
+            let before = owners.insert(check_cmk(cmk)?.as_bytes(), org.clone());
+            if before.is_some_and(|before| *before != *org) {
                 return Err(Error::BadInput);
             }
         }
     }
-    Ok(Some(cmks.clone()))
+    Ok(owners)
 }
 
 /// From 1 to `most`; absent is `default`.
@@ -138,39 +149,36 @@ fn in_range(value: Option<u64>, default: u64, most: u64) -> Result<u64, Error> {
     }
 }
 
-fn whole(value: Value) -> Result<u64, Error> {
-    match value {
-        Value::Whole(number) => Ok(number),
-        _ => Err(Error::BadInput),
-    }
+fn whole(members: &mut Members<'_>, name: &str) -> Result<Option<u64>, Error> {
+    members.take(name).map(|value| value.whole().ok_or(Error::BadInput)).transpose()
 }
 
-fn version(value: Value) -> Result<u32, Error> {
-    u32::try_from(whole(value)?).map_err(|_| Error::BadInput)
+fn text(members: &mut Members<'_>, name: &str) -> Result<Option<String>, Error> {
+    members.take(name).map(text_of).transpose()
 }
 
-fn text(value: Value) -> Result<String, Error> {
-    match value {
-        Value::Text(Some(text)) => Ok(text),
-        _ => Err(Error::BadInput),
-    }
+fn text_of(value: Value<'_>) -> Result<String, Error> {
+    value.text().flatten().ok_or(Error::BadInput)
 }
 
-fn cmk_list(value: Value) -> Result<Vec<String>, Error> {
-    match value {
-        Value::List(items) => items.into_iter().map(text).collect(),
-        _ => Err(Error::BadInput),
-    }
+fn cmk_list(value: Value<'_>) -> Result<Vec<String>, Error> {
+    value.items().ok_or(Error::BadInput)?.map(text_of).collect()
 }
 
-fn by_org<T>(value: Value, read: fn(Value) -> Result<T, Error>) -> Result<BTreeMap<String, T>, Error> {
-    let Value::Object(members) = value else { return Err(Error::BadInput) };
-    let mut map = BTreeMap::new();
-    for (org, value) in members.into_entries() {
-        let twice = map.insert(org.ok_or(Error::BadInput)?, read(value)?).is_some();
-        if twice {
+fn version(value: Value<'_>) -> Result<u32, Error> {
+    value.whole().and_then(|version| u32::try_from(version).ok()).ok_or(Error::BadInput)
+}
+
+/// An object of orgs, each named once.
+fn by_org(value: Value<'_>) -> Result<Vec<(String, Value<'_>)>, Error> {
+    let mut seen = Map::default();
+    let mut orgs = Vec::new();
+    for (org, value) in value.members().ok_or(Error::BadInput)?.into_entries() {
+        let org = org.ok_or(Error::BadInput)?;
+        if seen.insert(org.as_bytes(), ()).is_some() {
             return Err(Error::BadInput);
         }
+        orgs.push((org, value));
     }
-    Ok(map)
+    Ok(orgs)
 }

@@ -1,7 +1,6 @@
 //! The highest version of each record's DEK that the vault has ever seen.
 
-use alloc::collections::BTreeMap;
-
+use crate::map::Map;
 use crate::wrap::record_digest;
 use crate::{DekKind, DekRef, Identity};
 
@@ -18,8 +17,8 @@ struct Seen {
 /// Keyed by a digest of the place, so that a record costs the same whatever its names' length.
 #[derive(Default)]
 pub(super) struct Records {
-    seen: BTreeMap<[u8; 32], Seen>,
-    by_age: BTreeMap<u64, [u8; 32]>,
+    seen: Map<Seen>,
+    by_age: Map<[u8; 32]>,
     clock: u64,
 }
 
@@ -33,17 +32,17 @@ impl Records {
         self.clock = self.clock.saturating_add(1);
         let mut next = Seen { version: identity.version(), dek_ref: *dek_ref, at: self.clock };
         if let Some(known) = self.seen.get(&place) {
-            self.by_age.remove(&known.at);
+            self.by_age.remove(&known.at.to_be_bytes());
             if known.version > next.version {
                 next = Seen { at: self.clock, ..*known };
             }
         }
-        self.seen.insert(place, next);
-        self.by_age.insert(self.clock, place);
+        self.seen.insert(&place, next);
+        self.by_age.insert(&self.clock.to_be_bytes(), place);
         if self.seen.len() > REMEMBERED
             && let Some((_, oldest)) = self.by_age.pop_first()
         {
-            self.seen.remove(&oldest);
+            self.seen.remove(&*oldest);
         }
     }
 

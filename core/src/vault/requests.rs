@@ -1,6 +1,5 @@
 //! Requests that wait for the KMS's answer: minting, and wraps of record DEKs.
 
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 
 use zeroize::Zeroizing;
@@ -10,6 +9,7 @@ use super::held::Held;
 use super::state::State;
 use crate::clock::End;
 use crate::kms::{KmsOp, KmsParams, KmsReply, KmsRequest, check_cmk, wrap_params};
+use crate::map::Map;
 use crate::secrets::{Dek, DekKey};
 use crate::text::check;
 use crate::wrap::{ActiveRow, MAX_CREATED, Provider, Purpose, WrapRow};
@@ -49,7 +49,7 @@ pub(super) enum Open {
 
 #[derive(Default)]
 pub(super) struct Requests {
-    open: BTreeMap<u64, Open>,
+    open: Map<Open>,
     last_id: u64,
 }
 
@@ -64,12 +64,12 @@ impl Requests {
         if self.open.len() >= MAX_OPEN {
             self.open.pop_first();
         }
-        self.open.insert(id, open);
+        self.open.insert(&id.to_be_bytes(), open);
         id
     }
 
     pub(super) fn clear(&mut self) {
-        self.open.clear();
+        self.open = Map::default();
     }
 }
 
@@ -104,7 +104,8 @@ impl Vault {
     /// if what came isn't a DEK. The request stays open after an error.
     pub fn admit_minted(&self, request: u64, mut reply: KmsReply<'_>) -> Result<Minted, Error> {
         let (mut state, now) = self.enter()?;
-        let Some(Open::Mint { identity, cmk, created }) = state.requests.open.get(&request).cloned() else {
+        let Some(Open::Mint { identity, cmk, created }) = state.requests.open.get(&request.to_be_bytes()).cloned()
+        else {
             return Err(Error::BadInput);
         };
         let org = identity.owner().to_string();
@@ -115,14 +116,14 @@ impl Vault {
         let key = DekKey::new(reply.take_dek()?, identity.clone());
         let dek_ref = *key.dek_ref();
         let held = Held::new(key, &org, End::after(now, self.settings.ttl));
-        state.requests.open.remove(&request);
+        state.requests.open.remove(&request.to_be_bytes());
         let minted = Minted {
             active: ActiveRow {
                 org: org.clone(),
                 dek_ref,
                 version: identity.version(),
                 tombstoned: false,
-                rev: state.next_rev(&org),
+                rev: state.keep_minted(&org, dek_ref, held)?,
             },
             row: WrapRow {
                 purpose: Purpose::OrgDek,
@@ -135,7 +136,6 @@ impl Vault {
                 blob,
             },
         };
-        state.minted.insert(org, (dek_ref, held));
         Ok(minted)
     }
 
@@ -147,14 +147,14 @@ impl Vault {
     pub fn take_request_plaintext(&self, request: u64) -> Result<Zeroizing<[u8; Dek::LEN]>, Error> {
         let (mut state, _) = self.enter()?;
         let Some(Open::Wrap { identity, reader, dek_ref, taken: false, .. }) =
-            state.requests.open.get(&request).cloned()
+            state.requests.open.get(&request.to_be_bytes()).cloned()
         else {
             return Err(Error::BadInput);
         };
         state.check_org(&reader)?;
         state.check_org(identity.owner())?;
         let in_use = state.deks.take_up(&dek_ref)?;
-        if let Some(Open::Wrap { taken, .. }) = state.requests.open.get_mut(&request) {
+        if let Some(Open::Wrap { taken, .. }) = state.requests.open.get_mut(&request.to_be_bytes()) {
             *taken = true;
         }
         Ok(Zeroizing::new(*in_use.key.dek().expose()))
@@ -168,7 +168,7 @@ impl Vault {
     pub fn admit_shared(&self, request: u64, reply: KmsReply<'_>) -> Result<WrapRow, Error> {
         let (mut state, _) = self.enter()?;
         let Some(Open::Wrap { purpose, identity, reader, dek_ref, cmk, created, .. }) =
-            state.requests.open.get(&request).cloned()
+            state.requests.open.get(&request.to_be_bytes()).cloned()
         else {
             return Err(Error::BadInput);
         };
@@ -177,7 +177,7 @@ impl Vault {
         self.settings.check_cmk(&reader, &cmk)?;
         reply.check(&self.settings.endpoints, &cmk)?;
         let blob = reply.blob()?;
-        state.requests.open.remove(&request);
+        state.requests.open.remove(&request.to_be_bytes());
         Ok(WrapRow { purpose, identity, reader, created, dek_ref, provider: Provider::AwsKms, key_id: cmk, blob })
     }
 

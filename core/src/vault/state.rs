@@ -1,15 +1,15 @@
 //! What a vault remembers, and the rules that need nothing else.
 
-use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::held::{Held, HeldDeks, InUse};
+use super::held::{DekStatus, Held, HeldDeks, InUse};
 use super::records::Records;
 use super::requests::Requests;
 use super::seal::Scope;
 use crate::clock::{Clock, End, Now};
+use crate::map::Map;
 use crate::secrets::DekKey;
 use crate::wrap::ActiveRow;
 use crate::{Binding, DekKind, DekRef, Error, Identity, Platform};
@@ -17,43 +17,56 @@ use crate::{Binding, DekKind, DekRef, Error, Identity, Platform};
 pub(super) struct State {
     clock: Clock,
     pub(super) deks: HeldDeks,
-    /// IVs used, for the vault's whole life.
-    pub(super) seals: BTreeMap<DekRef, u64>,
+    uses: Map<Uses>,
     pub(super) records: Records,
     pub(super) requests: Requests,
-    /// Minted DEKs that wait for their `active` row, one an org.
-    pub(super) minted: BTreeMap<String, (DekRef, Held)>,
-    /// Keychain entries that this vault wrote or read.
-    pub(super) keychain: BTreeSet<DekRef>,
-    active: BTreeMap<String, ActiveRow>,
-    highest: BTreeMap<String, u32>,
-    tombstones: BTreeSet<String>,
+    orgs: Map<Org>,
+}
+
+/// What is remembered of a DEK for the vault's whole life.
+#[derive(Default)]
+struct Uses {
+    /// IVs used.
+    seals: u64,
+    /// Whether this vault wrote or read a keychain entry of it.
+    keychain: bool,
+}
+
+/// What is remembered of an org for the vault's whole life, and its minted DEK.
+#[derive(Default)]
+struct Org {
+    highest: u32,
+    active: Option<ActiveRow>,
+    tombstoned: bool,
+    /// Waits for its `active` row.
+    minted: Option<(DekRef, Held)>,
 }
 
 impl State {
-    pub(super) fn new(platform: &dyn Platform, min_versions: &BTreeMap<String, u32>) -> Self {
-        Self {
+    pub(super) fn new(platform: &dyn Platform, min_versions: &[(String, u32)]) -> Result<Self, Error> {
+        let mut state = Self {
             clock: Clock::new(platform),
             deks: HeldDeks::default(),
-            seals: BTreeMap::new(),
+            uses: Map::default(),
             records: Records::default(),
             requests: Requests::default(),
-            minted: BTreeMap::new(),
-            keychain: BTreeSet::new(),
-            active: BTreeMap::new(),
-            highest: min_versions.clone(),
-            tombstones: BTreeSet::new(),
+            orgs: Map::default(),
+        };
+        for (org, version) in min_versions {
+            state.see_version(org, *version)?;
         }
+        Ok(state)
     }
 
     pub(super) fn tick(&mut self, platform: &dyn Platform) -> Now {
         let (now, went_back) = self.clock.read(platform);
         self.deks.tick(now, went_back);
-        if went_back {
-            self.minted.clear();
-        }
-        for (_, held) in self.minted.values_mut() {
-            held.expire(now);
+        for (_, org) in self.orgs.iter_mut() {
+            match &mut org.minted {
+                Some(_) if went_back => org.minted = None,
+                Some((_, held)) => held.expire(now),
+                None => {}
+            }
         }
         now
     }
@@ -61,61 +74,76 @@ impl State {
     /// # Errors
     /// [`Error::OrgTombstoned`].
     pub(super) fn check_org(&self, org: &str) -> Result<(), Error> {
-        if self.tombstones.contains(org) { Err(Error::OrgTombstoned) } else { Ok(()) }
+        if self.orgs.get(org.as_bytes()).is_some_and(|org| org.tombstoned) { Err(Error::OrgTombstoned) } else { Ok(()) }
     }
 
-    pub(super) fn tombstone(&mut self, org: &str) {
-        self.tombstones.insert(org.to_string());
+    pub(super) fn tombstone(&mut self, org: &str) -> Result<(), Error> {
+        let gone = self.org(org)?;
+        gone.tombstoned = true;
+        gone.minted = None;
         self.deks.forget_org(org);
-        self.minted.remove(org);
+        Ok(())
     }
 
     pub(super) fn sign_out(&mut self) -> Vec<DekRef> {
         self.deks.clear();
-        self.minted.clear();
         self.requests.clear();
-        core::mem::take(&mut self.keychain).into_iter().collect()
+        for (_, org) in self.orgs.iter_mut() {
+            org.minted = None;
+        }
+        let mut entries = Vec::new();
+        for (dek_ref, uses) in self.uses.iter_mut() {
+            if core::mem::take(&mut uses.keychain) {
+                entries.extend(DekRef::from_slice(dek_ref));
+            }
+        }
+        entries
+    }
+
+    /// Notes that this vault wrote or read a keychain entry of the DEK.
+    pub(super) fn note_keychain(&mut self, dek_ref: &DekRef) -> Result<(), Error> {
+        self.uses_of(dek_ref)?.keychain = true;
+        Ok(())
     }
 
     pub(super) fn highest_version(&self, org: &str) -> u32 {
-        self.highest.get(org).copied().unwrap_or(0)
+        self.orgs.get(org.as_bytes()).map_or(0, |org| org.highest)
     }
 
-    /// The revision that the next `active` row of an org must have, as far as this vault saw.
-    pub(super) fn next_rev(&self, org: &str) -> u64 {
-        self.active.get(org).map_or(1, |active| active.rev.saturating_add(1))
+    /// Keeps a minted DEK until its `active` row is told; says which revision that row must have, as
+    /// far as this vault saw.
+    pub(super) fn keep_minted(&mut self, org: &str, dek_ref: DekRef, held: Held) -> Result<u64, Error> {
+        let org = self.org(org)?;
+        org.minted = Some((dek_ref, held));
+        Ok(org.active.as_ref().map_or(1, |active| active.rev.saturating_add(1)))
     }
 
     pub(super) fn set_active(&mut self, active: &ActiveRow, now: Now) -> Result<(), Error> {
         if let Some(held) = self.deks.get(&active.dek_ref) {
             check_active(&held.identity, active)?;
         }
-        if let Some((dek_ref, held)) = self.minted.get(&active.org)
-            && *dek_ref == active.dek_ref
-        {
+        let org = self.org(&active.org)?;
+        let minted = org.minted.as_ref().filter(|(dek_ref, _)| *dek_ref == active.dek_ref);
+        if let Some((_, held)) = minted {
             check_active(&held.identity, active)?;
         }
-        let forked = self
-            .active
-            .get(&active.org)
-            .is_some_and(|last| last.version == active.version && last.dek_ref != active.dek_ref);
-        if active.version < self.highest_version(&active.org) || forked {
+        let forked = |last: &ActiveRow| last.version == active.version && last.dek_ref != active.dek_ref;
+        if active.version < org.highest || org.active.as_ref().is_some_and(forked) {
             return Err(Error::ActiveRollback);
         }
-        self.see_version(&active.org, active.version);
-        self.active.insert(active.org.clone(), active.clone());
+        org.highest = active.version;
+        org.active = Some(active.clone());
         // The loser of a race discards its DEK: nothing was sealed under it.
-        if let Some((dek_ref, held)) = self.minted.remove(&active.org)
+        if let Some((dek_ref, mut held)) = org.minted.take()
             && dek_ref == active.dek_ref
             // Admitted meanwhile: it came in anew, and its end stays what it is.
             && !self.deks.is_alive(&dek_ref)
         {
-            let mut held = held;
             held.expire(now);
             self.deks.insert(dek_ref, held);
         }
         if active.tombstoned {
-            self.tombstone(&active.org);
+            self.tombstone(&active.org)?;
         }
         Ok(())
     }
@@ -129,7 +157,7 @@ impl State {
         self.deks.check_reader(&dek_ref, reader)?;
         let identity = key.identity();
         if identity.kind() == DekKind::Org {
-            self.see_version(identity.owner(), identity.version());
+            self.see_version(identity.owner(), identity.version())?;
         }
         self.records.note(identity, &dek_ref);
         self.deks.insert(dek_ref, Held::new(key, reader, end));
@@ -151,13 +179,11 @@ impl State {
 
     /// The org's active DEK: never one below the highest version seen.
     pub(super) fn active_dek(&mut self, org: &str) -> Result<InUse, Error> {
-        let active = self.active.get(org).ok_or(Error::NoActiveDek)?;
+        let org = self.orgs.get(org.as_bytes()).ok_or(Error::NoActiveDek)?;
+        let active = org.active.as_ref().ok_or(Error::NoActiveDek)?;
         let in_use = self.deks.take_up(&active.dek_ref)?;
         check_active(in_use.key.identity(), active)?;
-        if active.version < self.highest_version(org) {
-            return Err(Error::ActiveRollback);
-        }
-        Ok(in_use)
+        if active.version < org.highest { Err(Error::ActiveRollback) } else { Ok(in_use) }
     }
 
     /// Counts IVs before they are drawn, so that no race uses one too many.
@@ -165,26 +191,38 @@ impl State {
     /// # Errors
     /// [`Error::BudgetExhausted`], and nothing is counted.
     pub(super) fn count_seal(&mut self, dek_ref: &DekRef, limit: u64) -> Result<(), Error> {
-        let count = self.seals.entry(*dek_ref).or_insert(0);
-        let next = count.saturating_add(1);
-        if next > limit {
+        let uses = self.uses_of(dek_ref)?;
+        if uses.seals >= limit {
             return Err(Error::BudgetExhausted);
         }
-        *count = next;
+        uses.seals = uses.seals.saturating_add(1);
         Ok(())
     }
 
     /// Takes a count back: no IV was drawn.
     pub(super) fn uncount_seal(&mut self, dek_ref: &DekRef) {
-        if let Some(count) = self.seals.get_mut(dek_ref) {
-            *count = count.saturating_sub(1);
+        if let Some(uses) = self.uses.get_mut(dek_ref.as_bytes()) {
+            uses.seals = uses.seals.saturating_sub(1);
         }
     }
 
-    fn see_version(&mut self, org: &str, version: u32) {
-        if version > self.highest_version(org) {
-            self.highest.insert(org.to_string(), version);
-        }
+    /// The DEKs held and not over, by `dek_ref`.
+    pub(super) fn status(&self) -> Vec<DekStatus> {
+        self.deks.status(|dek_ref| self.uses.get(dek_ref.as_bytes()).map_or(0, |uses| uses.seals))
+    }
+
+    fn see_version(&mut self, org: &str, version: u32) -> Result<(), Error> {
+        let org = self.org(org)?;
+        org.highest = org.highest.max(version);
+        Ok(())
+    }
+
+    fn org(&mut self, org: &str) -> Result<&mut Org, Error> {
+        self.orgs.entry(org.as_bytes()).ok_or(Error::Internal)
+    }
+
+    fn uses_of(&mut self, dek_ref: &DekRef) -> Result<&mut Uses, Error> {
+        self.uses.entry(dek_ref.as_bytes()).ok_or(Error::Internal)
     }
 }
 

@@ -3,9 +3,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
+use crate::base64::Base64;
 use crate::json::{Members, Value, Writer, decimal, read_object};
 use crate::text::{check, check_key_id, push_lp};
 use crate::{DekKind, DekRef, Error, Identity};
@@ -133,7 +133,7 @@ impl WrapRow {
             dek_ref: DekRef::from_text(&dek_ref).ok_or(Error::RowInconsistent)?,
             provider,
             key_id,
-            blob: Base64::decode_vec(&blob).map_err(|_| Error::RowInconsistent)?,
+            blob: Base64::Standard.decode(&blob).ok_or(Error::RowInconsistent)?,
         };
         row.check()
     }
@@ -176,7 +176,7 @@ impl WrapRow {
         object.text("dekRef", &self.dek_ref.to_text());
         object.text("provider", self.provider.name());
         object.text("keyId", &self.key_id);
-        object.text("blob", &Base64::encode_string(&self.blob));
+        object.text("blob", &Base64::Standard.encode(&self.blob));
         object.end()
     }
 
@@ -355,7 +355,7 @@ fn context_value(value: &str) -> String {
         return value.to_string();
     }
     let mut coded = String::from(CODED);
-    coded.push_str(&Base64UrlUnpadded::encode_string(value.as_bytes()));
+    coded.push_str(&Base64::Url.encode(value.as_bytes()));
     coded
 }
 
@@ -382,34 +382,29 @@ pub(crate) fn record_digest(label: &[u8], owner: &str, table: &str, record: &str
 
 const CODED: &str = "b64.";
 
-pub(super) fn check_v(members: &mut Members) -> Result<(), Error> {
+pub(super) fn check_v(members: &mut Members<'_>) -> Result<(), Error> {
     match members.take("v") {
-        Some(Value::Whole(1)) => Ok(()),
-        Some(Value::Whole(_) | Value::OtherNumber) => Err(Error::UnsupportedVersion),
+        Some(version) if version.whole() == Some(1) => Ok(()),
+        Some(version) if version.is_number() => Err(Error::UnsupportedVersion),
         _ => Err(Error::RowInconsistent),
     }
 }
 
 /// A member that every host treats as a string: the rules for strings apply.
-pub(super) fn string(members: &mut Members, name: &str) -> Result<String, Error> {
+pub(super) fn string(members: &mut Members<'_>, name: &str) -> Result<String, Error> {
     let text = token(members, name)?;
     check(&text)?;
     Ok(text)
 }
 
 /// A text member of any length. Ill-formed ones are bad input, as every string.
-pub(super) fn token(members: &mut Members, name: &str) -> Result<String, Error> {
-    match members.take(name) {
-        Some(Value::Text(text)) => text.ok_or(Error::BadInput),
-        _ => Err(Error::RowInconsistent),
-    }
+pub(super) fn token(members: &mut Members<'_>, name: &str) -> Result<String, Error> {
+    let text = members.take(name).and_then(Value::text).ok_or(Error::RowInconsistent)?;
+    text.ok_or(Error::BadInput)
 }
 
-pub(super) fn whole(members: &mut Members, name: &str) -> Result<u64, Error> {
-    match members.take(name) {
-        Some(Value::Whole(number)) => Ok(number),
-        _ => Err(Error::RowInconsistent),
-    }
+pub(super) fn whole(members: &mut Members<'_>, name: &str) -> Result<u64, Error> {
+    members.take(name).and_then(Value::whole).ok_or(Error::RowInconsistent)
 }
 
 #[cfg(test)]

@@ -1,0 +1,152 @@
+//! Base64 in the two spellings that rows and envelopes have, each value in exactly one way.
+//!
+//! Only public bytes pass through here (references, wraps, envelopes, coded names), so none of it
+//! has to be constant-time.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// A spelling of base64.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Base64 {
+    /// `+`, `/`, and `=` up to a multiple of four characters.
+    Standard,
+    /// `-`, `_`, and no padding.
+    Url,
+}
+
+impl Base64 {
+    pub(crate) fn encode(self, bytes: &[u8]) -> String {
+        let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
+        for chunk in bytes.chunks(3) {
+            let mut group = 0_u32;
+            for at in 0..3 {
+                group = (group << 8) | chunk.get(at).map_or(0, |byte| u32::from(*byte));
+            }
+            for at in 0..4 {
+                if at <= chunk.len() {
+                    text.push(self.symbol(group >> 18 & 63));
+                } else if self == Self::Standard {
+                    text.push('=');
+                }
+                group <<= 6;
+            }
+        }
+        text
+    }
+
+    /// `None` for any other spelling: surplus bits, missing or surplus padding, other characters.
+    pub(crate) fn decode(self, text: &str) -> Option<Vec<u8>> {
+        let mut symbols = text.as_bytes();
+        if self == Self::Standard {
+            if !symbols.len().is_multiple_of(4) {
+                return None;
+            }
+            for _ in 0..2 {
+                symbols = symbols.strip_suffix(b"=").unwrap_or(symbols);
+            }
+        }
+        let mut bytes = Vec::with_capacity(symbols.len());
+        for chunk in symbols.chunks(4) {
+            let mut group = 0_u32;
+            for at in 0..4 {
+                group = (group << 6) | chunk.get(at).map_or(Some(0), |symbol| self.value(*symbol))?;
+            }
+            let [_, all @ ..] = group.to_be_bytes();
+            let (found, surplus) = all.split_at_checked(chunk.len().checked_sub(1).filter(|len| *len > 0)?)?;
+            if surplus.iter().any(|byte| *byte != 0) {
+                return None;
+            }
+            bytes.extend_from_slice(found);
+        }
+        Some(bytes)
+    }
+
+    fn symbol(self, value: u32) -> char {
+        // From the value to its character's code.
+        let offset = match value {
+            0..26 => 65,
+            26..52 => 71,
+            52..62 => return char::from_digit(value.wrapping_sub(52), 10).unwrap_or('0'),
+            62 if self == Self::Url => return '-',
+            62 => return '+',
+            _ if self == Self::Url => return '_',
+            _ => return '/',
+        };
+        char::from_u32(value.wrapping_add(offset)).unwrap_or('A')
+    }
+
+    fn value(self, symbol: u8) -> Option<u32> {
+        let value = match (symbol, self) {
+            (b'A'..=b'Z', _) => symbol.wrapping_sub(b'A'),
+            (b'a'..=b'z', _) => symbol.wrapping_sub(71),
+            (b'0'..=b'9', _) => symbol.wrapping_add(4),
+            (b'-', Self::Url) | (b'+', Self::Standard) => 62,
+            (b'_', Self::Url) | (b'/', Self::Standard) => 63,
+            _ => return None,
+        };
+        Some(value.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Base64::{Standard, Url};
+
+    #[test]
+    fn it_spells_as_rfc_4648_does() {
+        for (bytes, standard, url) in [
+            ("", "", ""),
+            ("f", "Zg==", "Zg"),
+            ("fo", "Zm8=", "Zm8"),
+            ("foo", "Zm9v", "Zm9v"),
+            ("foobar", "Zm9vYmFy", "Zm9vYmFy"),
+            ("~~\u{7f}?", "fn5/Pw==", "fn5_Pw"),
+            (">>>", "Pj4+", "Pj4-"),
+        ] {
+            assert_eq!(Standard.encode(bytes.as_bytes()), standard);
+            assert_eq!(Url.encode(bytes.as_bytes()), url);
+            assert_eq!(Standard.decode(standard).as_deref(), Some(bytes.as_bytes()));
+            assert_eq!(Url.decode(url).as_deref(), Some(bytes.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn every_byte_at_every_place_comes_back() {
+        for byte in 0..=255_u8 {
+            for bytes in [&[byte][..], &[0, byte], &[255, byte], &[0, 0, byte], &[byte, 255, 255], &[1, 2, 3, byte]] {
+                assert_eq!(Standard.decode(&Standard.encode(bytes)).as_deref(), Some(bytes));
+                assert_eq!(Url.decode(&Url.encode(bytes)).as_deref(), Some(bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn any_other_spelling_is_refused() {
+        for text in [
+            "Z",
+            "Zg",
+            "Zg=",
+            "Zg===",
+            "Zh==",
+            "Zm9=",
+            "Zm8",
+            "Zm9v=",
+            "Zm9v====",
+            "=",
+            "====",
+            "Z===",
+            "Zg==Zg==",
+            "Zm 9",
+            "Zm9-",
+            "Zm9_",
+            "Zg==\n",
+            "Zm9\u{e9}",
+        ] {
+            assert_eq!(Standard.decode(text), None, "{text}");
+        }
+        for text in ["Z", "Zh", "Zm9", "Zg==", "Zm8=", "Zm9+", "Zm9/", "Zm9v ", "Zm9vZ", "\u{e9}Zm"] {
+            assert_eq!(Url.decode(text), None, "{text}");
+        }
+    }
+}
