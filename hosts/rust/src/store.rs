@@ -15,7 +15,7 @@ pub struct RecordPlace {
 
 /// Keeps wrap rows and `active` rows.
 ///
-/// Every store must pass [`crate::contract::run`] (feature `contract`). Lists stand in the order in
+/// Every store must pass `contract::run` (feature `contract`). Lists stand in the order in
 /// which the rows were stored. Where a store can't be read or written, its calls answer
 /// [`Error::StoreUnavailable`].
 pub trait WrapStore: Send + Sync {
