@@ -31,7 +31,7 @@ pub(super) fn linted(ctx: &Ctx) -> Result<String> {
 
 pub(super) fn documented(ctx: &Ctx) -> Result<String> {
     let mut cargo = ctx.cargo("doc");
-    cargo.args(["--no-deps", "-p", "strongroom", "-p", "strongroom-host"]);
+    cargo.args(["--no-deps", "--all-features", "-p", "strongroom", "-p", "strongroom-host"]);
     output(cargo.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(String::new())
 }
