@@ -1,6 +1,9 @@
-//! An operation's arguments as `ts/raw.ts` packs them, in the order of the raw interface:
+//! An operation's arguments as `ts/pack.ts` packs them, in the order of the raw interface:
 //! a number as 8 bytes; text, bytes and a `bigint` as a length of 4 bytes and so many
 //! bytes; what is absent as the length 2^32-1. All little-endian, as the machine underneath.
+//!
+//! Nothing here fails. What the packing never makes (too few bytes, ill-formed text) reads as
+//! what the core refuses wherever it matters: an empty text, no bytes, zero.
 
 use strongroom::{Binding, Error, KmsReply};
 
@@ -16,76 +19,69 @@ impl<'a> Args<'a> {
     }
 
     /// A number.
-    pub(crate) fn number(&mut self) -> Result<u64, Error> {
-        Ok(u64::from_le_bytes(self.array()?))
+    pub(crate) fn number(&mut self) -> u64 {
+        u64_of(self.take(8))
     }
 
-    /// A number of the type u32.
-    pub(crate) fn small(&mut self) -> Result<u32, Error> {
-        u32::try_from(self.number()?).map_err(|_| Error::BadInput)
+    /// A number of the type u32. A greater one reads as 0: versions and days have no 0.
+    pub(crate) fn small(&mut self) -> u32 {
+        u32::try_from(self.number()).unwrap_or(0)
     }
 
-    pub(crate) fn flag(&mut self) -> Result<bool, Error> {
-        Ok(self.number()? == 1)
+    pub(crate) fn flag(&mut self) -> bool {
+        self.number() == 1
     }
 
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Error> {
-        self.optional()?.map(|bytes| &*bytes).ok_or(Error::BadInput)
+    /// Bytes that may be absent.
+    pub(crate) fn optional(&mut self) -> Option<&'a mut [u8]> {
+        let len = (&*self.take(4)).try_into().map_or(ABSENT, |len: &[u8; 4]| u32::from_le_bytes(*len));
+        (len != ABSENT).then(|| self.take(len as usize))
     }
 
-    pub(crate) fn text(&mut self) -> Result<&'a str, Error> {
-        strongroom::text(self.bytes()?)
+    pub(crate) fn bytes(&mut self) -> &'a [u8] {
+        self.optional().unwrap_or_default()
+    }
+
+    pub(crate) fn text(&mut self) -> &'a str {
+        text_of(self.bytes())
+    }
+
+    /// A `bigint` that may be absent.
+    pub(crate) fn big(&mut self) -> Option<u64> {
+        self.optional().map(u64_of)
     }
 
     /// The five arguments that stand for a binding.
     pub(crate) fn binding(&mut self) -> Result<Binding<'a>, Error> {
-        let binding = Binding::new(self.text()?, self.text()?, self.text()?, self.text()?)?;
-        Ok(match self.big()? {
+        let binding = Binding::new(self.text(), self.text(), self.text(), self.text())?;
+        Ok(match self.big() {
             Some(revision) => binding.with_revision(revision),
             None => binding,
         })
     }
 
-    /// A `bigint`, if it is there.
-    pub(crate) fn big(&mut self) -> Result<Option<u64>, Error> {
-        let Some(bytes) = self.optional()? else {
-            return Ok(None);
-        };
-        let bytes: &[u8] = bytes;
-        bytes.try_into().map(|bytes| Some(u64::from_le_bytes(bytes))).map_err(|_| Error::BadInput)
-    }
-
     /// The five arguments that stand for a KMS's reply.
-    pub(crate) fn reply(&mut self) -> Result<KmsReply<'a>, Error> {
-        Ok(KmsReply {
-            endpoint: self.text()?,
-            error: self.optional_text()?,
-            key_id: self.optional_text()?,
-            plaintext: self.optional()?,
-            ciphertext_blob: self.optional()?.map(|bytes| &*bytes),
-        })
-    }
-
-    fn optional_text(&mut self) -> Result<Option<&'a str>, Error> {
-        self.optional()?.map(|bytes| strongroom::text(bytes)).transpose()
-    }
-
-    /// Bytes, if they are there.
-    pub(crate) fn optional(&mut self) -> Result<Option<&'a mut [u8]>, Error> {
-        let len = u32::from_le_bytes(self.array()?);
-        if len == ABSENT {
-            return Ok(None);
+    pub(crate) fn reply(&mut self) -> KmsReply<'a> {
+        KmsReply {
+            endpoint: self.text(),
+            error: self.optional().map(|text| text_of(text)),
+            key_id: self.optional().map(|text| text_of(text)),
+            plaintext: self.optional(),
+            ciphertext_blob: self.optional().map(|bytes| &*bytes),
         }
-        self.take(len as usize).map(Some)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        (&*self.take(N)?).try_into().map_err(|_| Error::BadInput)
-    }
-
-    fn take(&mut self, len: usize) -> Result<&'a mut [u8], Error> {
-        let (bytes, rest) = core::mem::take(&mut self.0).split_at_mut_checked(len).ok_or(Error::BadInput)?;
+    fn take(&mut self, len: usize) -> &'a mut [u8] {
+        let (bytes, rest) = core::mem::take(&mut self.0).split_at_mut_checked(len).unwrap_or_default();
         self.0 = rest;
-        Ok(bytes)
+        bytes
     }
+}
+
+fn text_of(bytes: &[u8]) -> &str {
+    strongroom::text(bytes).unwrap_or_default()
+}
+
+fn u64_of(bytes: &mut [u8]) -> u64 {
+    (&*bytes).try_into().map_or(0, |bytes: &[u8; 8]| u64::from_le_bytes(*bytes))
 }

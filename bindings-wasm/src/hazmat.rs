@@ -22,48 +22,48 @@ static CLOCKS: Mutex<Vec<(u32, TestPlatform)>> = Mutex::new(Vec::new());
 pub(crate) fn run(op: u32, args: &mut Args<'_>) -> Result<Secret, Error> {
     match op.wrapping_sub(FIRST) {
         0 => done(error_table()),
-        1 => done(hazmat::dek_ref(args.bytes()?, &identity(args)?)?.as_bytes().to_vec()),
-        2 => done(hazmat::binding_aad(args.bytes()?, &args.binding()?)?),
+        1 => done(hazmat::dek_ref(args.bytes(), &identity(args)?)?.as_bytes().to_vec()),
+        2 => done(hazmat::binding_aad(args.bytes(), &args.binding()?)?),
         3 => {
-            let (key, identity, at) = (args.bytes()?, identity(args)?, args.binding()?);
-            let (plaintext, padded, iv) = (args.bytes()?, args.flag()?, args.optional()?);
+            let (key, identity, at) = (args.bytes(), identity(args)?, args.binding()?);
+            let (plaintext, padded, iv) = (args.bytes(), args.flag(), args.optional());
             done(hazmat::seal(key, &identity, &at, plaintext, padded, iv.as_deref())?)
         }
-        4 => done(hazmat::open(args.bytes()?, &identity(args)?, &args.binding()?, args.bytes()?)?.to_vec()),
+        4 => done(hazmat::open(args.bytes(), &identity(args)?, &args.binding()?, args.bytes())?.to_vec()),
         5 => {
-            let (key, identity, at) = (args.bytes()?, identity(args)?, args.binding()?);
-            done(hazmat::seal_many(key, &identity, &at, args.small()? as usize)?.concat())
+            let (key, identity, at) = (args.bytes(), identity(args)?, args.binding()?);
+            done(hazmat::seal_many(key, &identity, &at, args.small() as usize)?.concat())
         }
         6 => {
             let (from, from_identity, to, to_identity) =
-                (args.bytes()?, identity(args)?, args.bytes()?, identity(args)?);
-            done(hazmat::reseal((from, &from_identity), (to, &to_identity), &args.binding()?, args.bytes()?)?)
+                (args.bytes(), identity(args)?, args.bytes(), identity(args)?);
+            done(hazmat::reseal((from, &from_identity), (to, &to_identity), &args.binding()?, args.bytes())?)
         }
         7 => {
-            let (kek, kek_identity, key, identity) = (args.bytes()?, identity(args)?, args.bytes()?, identity(args)?);
-            let (purpose, reader, created, iv) = (args.text()?, args.text()?, args.number()?, args.optional()?);
+            let (kek, kek_identity, key, identity) = (args.bytes(), identity(args)?, args.bytes(), identity(args)?);
+            let (purpose, reader, created, iv) = (args.text(), args.text(), args.number(), args.optional());
             let (kek, key) = ((kek, &kek_identity), (key, &identity));
             done(hazmat::wrap_local(kek, key, purpose, reader, created, iv.as_deref())?.to_json())
         }
         8 => {
-            let (kek, identity, row) = (args.bytes()?, identity(args)?, row(args)?);
-            done(hazmat::unwrap_local((kek, &identity), &row, &args.binding()?, args.bytes()?)?.to_vec())
+            let (kek, identity, row) = (args.bytes(), identity(args)?, row(args)?);
+            done(hazmat::unwrap_local((kek, &identity), &row, &args.binding()?, args.bytes())?.to_vec())
         }
         9 => vault_new(args),
         10 => set_clock(args),
         11 => {
-            hazmat::set_rng_ok(args.flag()?);
+            hazmat::set_rng_ok(args.flag());
             nothing()
         }
-        12 => done(hazmat::gcm_seal(args.bytes()?, args.bytes()?, args.bytes()?, args.bytes()?)?),
-        13 => done(hazmat::gcm_open(args.bytes()?, args.bytes()?, args.bytes()?, args.bytes()?)?),
+        12 => done(hazmat::gcm_seal(args.bytes(), args.bytes(), args.bytes(), args.bytes())?),
+        13 => done(hazmat::gcm_open(args.bytes(), args.bytes(), args.bytes(), args.bytes())?),
         14 => trap(),
         _ => Err(Error::BadInput),
     }
 }
 
 fn vault_new(args: &mut Args<'_>) -> Result<Secret, Error> {
-    let options = VaultOptions::from_json(args.bytes()?)?;
+    let options = VaultOptions::from_json(args.bytes())?;
     let platform = TestPlatform::new(big(args)?, big(args)?);
     let handle = slab::keep(Vault::with_platform(&options, Box::new(platform.clone()))?)?;
     CLOCKS.lock().push((handle, platform));
@@ -71,7 +71,7 @@ fn vault_new(args: &mut Args<'_>) -> Result<Secret, Error> {
 }
 
 fn set_clock(args: &mut Args<'_>) -> Result<Secret, Error> {
-    let handle = args.small()?;
+    let handle = args.small();
     let clocks = CLOCKS.lock();
     let (_, platform) = clocks.iter().find(|(number, _)| *number == handle).ok_or(Error::BadInput)?;
     platform.set_clock(big(args)?, big(args)?);
@@ -79,11 +79,11 @@ fn set_clock(args: &mut Args<'_>) -> Result<Secret, Error> {
 }
 
 fn big(args: &mut Args<'_>) -> Result<u64, Error> {
-    args.big()?.ok_or(Error::BadInput)
+    args.big().ok_or(Error::BadInput)
 }
 
 fn identity(args: &mut Args<'_>) -> Result<Identity, Error> {
-    Identity::from_json(args.bytes()?)
+    Identity::from_json(args.bytes())
 }
 
 /// The core's table as JSON, for the test of the JavaScript's copy.

@@ -62,10 +62,10 @@ fn thrown(error: Error) -> JsValue {
 
 #[cfg(target_arch = "wasm32")]
 mod without_std {
-    use dlmalloc::GlobalDlmalloc;
+    use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 
     #[global_allocator]
-    static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
+    static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
     #[panic_handler]
     fn trap(_: &core::panic::PanicInfo<'_>) -> ! {

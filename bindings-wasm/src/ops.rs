@@ -17,32 +17,32 @@ pub(crate) fn run(op: u32, mut args: Args<'_>) -> Result<Secret, Error> {
     match op {
         0 => done(strongroom::version()),
         1 => {
-            strongroom::assert_fips_endpoint(args.text()?, args.text()?)?;
+            strongroom::assert_fips_endpoint(args.text(), args.text())?;
             nothing()
         }
-        2 => done(strongroom::inspect(args.bytes()?)?.to_json()),
-        3 => done(strongroom::to_text(args.bytes()?)?),
-        4 => done(strongroom::from_text(args.text()?)?),
+        2 => done(strongroom::inspect(args.bytes())?.to_json()),
+        3 => done(strongroom::to_text(args.bytes())?),
+        4 => done(strongroom::from_text(args.text())?),
         5 => done(row(args)?.encryption_context_json()?),
         6 => {
-            let vault = Vault::new(&VaultOptions::from_json(args.bytes()?)?)?;
+            let vault = Vault::new(&VaultOptions::from_json(args.bytes())?)?;
             done(slab::keep(vault)?.to_le_bytes().to_vec())
         }
         7 => {
-            slab::close(args.small()?);
+            slab::close(args.small());
             nothing()
         }
         #[cfg(feature = "hazmat")]
         crate::hazmat::FIRST.. => crate::hazmat::run(op, args),
-        _ => on_vault(&*slab::vault(args.small()?)?, op, args),
+        _ => on_vault(&*slab::vault(args.small())?, op, args),
     }
 }
 
 fn on_vault(vault: &Vault, op: u32, args: &mut Args<'_>) -> Result<Secret, Error> {
     match op {
-        8 => done(vault.mint_request(args.text()?, args.text()?, args.small()?, args.number()?)?.to_json()),
+        8 => done(vault.mint_request(args.text(), args.text(), args.small(), args.number())?.to_json()),
         9 => {
-            let minted = vault.admit_minted(args.number()?, args.reply()?)?;
+            let minted = vault.admit_minted(args.number(), args.reply())?;
             let mut json = String::from("{\"row\":");
             json.push_str(&minted.row.to_json());
             json.push_str(",\"active\":");
@@ -51,44 +51,44 @@ fn on_vault(vault: &Vault, op: u32, args: &mut Args<'_>) -> Result<Secret, Error
             done(json)
         }
         10 => {
-            vault.set_active(&ActiveRow::from_json(args.bytes()?)?)?;
+            vault.set_active(&ActiveRow::from_json(args.bytes())?)?;
             nothing()
         }
-        11 => done(vault.unwrap_request(args.text()?, &row(args)?)?.to_json()),
+        11 => done(vault.unwrap_request(args.text(), &row(args)?)?.to_json()),
         12 => {
-            let (org, row) = (args.text()?, args.bytes()?);
-            let reply = if args.flag()? { Some(args.reply()?) } else { None };
+            let (org, row) = (args.text(), args.bytes());
+            let reply = if args.flag() { Some(args.reply()) } else { None };
             done(vault.admit(org, &WrapRow::from_json(row)?, reply)?.as_bytes().to_vec())
         }
         13 => missing(vault, args),
         14 => {
-            let (at, plaintext) = (args.binding()?, args.bytes()?);
-            let options = SealOptions { scope: scope(args.number()?), padded: args.flag()? };
+            let (at, plaintext) = (args.binding()?, args.bytes());
+            let options = SealOptions { scope: scope(args.number()), padded: args.flag() };
             done(vault.seal(&at, plaintext, options)?)
         }
-        15 => open(vault, &args.binding()?, args.bytes()?),
+        15 => open(vault, &args.binding()?, args.bytes()),
         16 => frame(args, |frame, out| vault.seal_frame(frame, out)),
         17 => frame(args, |frame, out| vault.open_frame(frame, out)),
         18 => {
-            let (at, envelope) = (args.binding()?, args.bytes()?);
-            let (kind, padded) = (args.number()?, args.number()?);
+            let (at, envelope) = (args.binding()?, args.bytes());
+            let (kind, padded) = (args.number(), args.number());
             let options =
                 ResealOptions { scope: kept(kind).map(scope), padded: kept(padded).map(|padded| padded == 1) };
             done(vault.reseal(&at, envelope, options)?)
         }
-        19 => done(vault.rebind(&args.binding()?, &args.binding()?, args.bytes()?)?),
+        19 => done(vault.rebind(&args.binding()?, &args.binding()?, args.bytes())?),
         20 => {
-            let (org, table, record) = (args.text()?, args.text()?, args.text()?);
-            done(vault.generate_record_dek(org, table, record, args.small()?, args.number()?)?.to_json())
+            let (org, table, record) = (args.text(), args.text(), args.text());
+            done(vault.generate_record_dek(org, table, record, args.small(), args.number())?.to_json())
         }
-        21 => done(vault.wrap_local(args.text()?, args.bytes()?, args.number()?)?.to_json()),
-        22 => done(vault.wrap_request(args.bytes()?, args.text()?, args.number()?)?.to_json()),
-        23 => done(vault.share_request(args.bytes()?, args.text()?, args.text()?, args.number()?)?.to_json()),
-        24 => done(vault.take_request_plaintext(args.number()?)?.to_vec()),
-        25 => done(vault.admit_shared(args.number()?, args.reply()?)?.to_json()),
-        26 => done(vault.shred_request(args.text()?, args.text()?, args.small()?)?.to_json()),
+        21 => done(vault.wrap_local(args.text(), args.bytes(), args.number())?.to_json()),
+        22 => done(vault.wrap_request(args.bytes(), args.text(), args.number())?.to_json()),
+        23 => done(vault.share_request(args.bytes(), args.text(), args.text(), args.number())?.to_json()),
+        24 => done(vault.take_request_plaintext(args.number())?.to_vec()),
+        25 => done(vault.admit_shared(args.number(), args.reply())?.to_json()),
+        26 => done(vault.shred_request(args.text(), args.text(), args.small())?.to_json()),
         27 => {
-            vault.tombstone(args.text()?)?;
+            vault.tombstone(args.text())?;
             nothing()
         }
         28 => done(sign_out(&vault.sign_out()?)),
@@ -99,9 +99,9 @@ fn on_vault(vault: &Vault, op: u32, args: &mut Args<'_>) -> Result<Secret, Error
 
 /// The DEKs that envelopes need, 32 bytes each. Their lengths come as 4 bytes each.
 fn missing(vault: &Vault, args: &mut Args<'_>) -> Result<Secret, Error> {
-    let mut rest = args.bytes()?;
+    let mut rest = args.bytes();
     let mut envelopes = Vec::new();
-    for len in args.bytes()?.as_chunks().0 {
+    for len in args.bytes().as_chunks().0 {
         let (envelope, tail) = rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or(Error::BadInput)?;
         envelopes.push(envelope);
         rest = tail;
@@ -120,7 +120,7 @@ fn open(vault: &Vault, at: &Binding<'_>, envelope: &[u8]) -> Result<Secret, Erro
 
 /// A batch. The number behind the frame says how long the answer may get.
 fn frame(args: &mut Args<'_>, work: impl FnOnce(&[u8], &mut [u8]) -> Result<usize, Error>) -> Result<Secret, Error> {
-    let (frame, capacity) = (args.bytes()?, args.small()?);
+    let (frame, capacity) = (args.bytes(), args.small());
     Secret::filled(capacity as usize, |out| work(frame, out))
 }
 
@@ -140,7 +140,7 @@ fn sign_out(gone: &[DekRef]) -> String {
 }
 
 pub(crate) fn row(args: &mut Args<'_>) -> Result<WrapRow, Error> {
-    WrapRow::from_json(args.bytes()?)
+    WrapRow::from_json(args.bytes())
 }
 
 pub(crate) fn done(answer: impl Into<Secret>) -> Result<Secret, Error> {

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 use super::Vault;
 use super::held::InUse;
 use super::seal::SealOptions;
-use crate::envelope::{Frame, seal_into, sealed_len};
+use super::state::State;
+use crate::envelope::{Frame, OVERHEAD, seal_into, sealed_len};
 use crate::secrets::IV_LEN;
 use crate::{Binding, Error};
 
@@ -47,17 +48,13 @@ impl Vault {
     /// # Errors
     /// [`Error::Limit`] for more than 10,000 items; each item's own as [`Self::seal`].
     pub fn seal_many(&self, items: &[SealItem<'_>]) -> Result<Vec<Result<Vec<u8>, Error>>, Error> {
-        let items: Vec<_> = items.iter().map(|item| Ok(*item)).collect();
-        let plans = self.plan_seals(&items)?;
-        Ok(plans
-            .into_iter()
-            .map(|plan| {
-                let plan = plan?;
-                let mut out = alloc::vec![0; plan.len()];
-                plan.seal_into(&mut out)?;
-                Ok(out)
-            })
-            .collect())
+        let run = |item: &Item<'_>, plan: &Plan| {
+            let mut out = alloc::vec![0; item.room()];
+            item.run(plan, &mut out)?;
+            Ok(out)
+        };
+        let items = items.iter().map(|item| Item::new(item.binding, item.plaintext, Work::Seal(item.options)));
+        self.batch(&items.collect::<Vec<_>>(), run)
     }
 
     /// Opens many fields; the results stand in input order, and one bad item spoils no other.
@@ -66,111 +63,117 @@ impl Vault {
     /// [`Error::Limit`] for more than 10,000 items; each item's own as [`Self::open`].
     #[expect(clippy::type_complexity, reason = "a batch's result and each item's own")]
     pub fn open_many(&self, items: &[OpenItem<'_>]) -> Result<Vec<Result<Zeroizing<Vec<u8>>, Error>>, Error> {
-        let items: Vec<_> = items.iter().map(|item| Ok(*item)).collect();
-        let plans = self.plan_opens(&items)?;
-        Ok(plans
-            .into_iter()
-            .map(|plan| {
-                let plan = plan?;
-                let mut out = Zeroizing::new(alloc::vec![0; plan.max_len()]);
-                let len = plan.open_into(&mut out)?;
-                out.truncate(len);
-                Ok(out)
-            })
-            .collect())
+        let run = |item: &Item<'_>, plan: &Plan| {
+            let mut out = Zeroizing::new(alloc::vec![0; item.room()]);
+            let len = item.run(plan, &mut out)?;
+            out.truncate(len);
+            Ok(out)
+        };
+        let items = items.iter().map(|item| Item::new(item.binding, item.envelope, Work::Open));
+        self.batch(&items.collect::<Vec<_>>(), run)
     }
 
-    /// Checks every item, counts its use and draws its IV. Items that are errors already stay so.
-    pub(super) fn plan_seals<'a>(
+    fn batch<T>(
         &self,
-        items: &[Result<SealItem<'a>, Error>],
-    ) -> Result<Vec<Result<SealPlan<'a>, Error>>, Error> {
-        check_size(items.len())?;
-        let mut plans: Vec<_> = {
+        items: &[Item<'_>],
+        run: impl Fn(&Item<'_>, &Plan) -> Result<T, Error>,
+    ) -> Result<Vec<Result<T, Error>>, Error> {
+        let plans = self.plan(items)?;
+        Ok(items.iter().zip(plans).map(|(item, plan)| run(item, &plan?)).collect())
+    }
+
+    /// Does everything but the AES: checks every item, counts the seals and draws their IVs.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for more than 10,000 items.
+    pub(super) fn plan(&self, items: &[Item<'_>]) -> Result<Vec<Result<Plan, Error>>, Error> {
+        if items.len() > MAX_BATCH {
+            return Err(Error::Limit);
+        }
+        let mut plans = Vec::with_capacity(items.len());
+        {
             let (mut state, _) = self.enter()?;
-            items
-                .iter()
-                .map(|item| {
-                    let item = (*item)?;
-                    self.check_plaintext(item.plaintext)?;
-                    state.check_org(item.binding.org())?;
-                    let in_use = self.sealing_dek(&mut state, &item.binding, item.options.scope)?;
-                    Ok(SealPlan { item, in_use, iv: [0; IV_LEN] })
-                })
-                .collect()
-        };
-        let good = plans.iter().filter(|plan| plan.is_ok()).count();
-        let mut ivs = alloc::vec![0; good.saturating_mul(IV_LEN)];
-        let drawn = good == 0 || self.platform.fill(&mut ivs).is_ok();
-        let (ivs, _) = ivs.as_chunks::<IV_LEN>();
-        let mut ivs = ivs.iter();
-        for plan in &mut plans {
-            let Ok(ready) = plan else { continue };
-            match ivs.next() {
-                Some(iv) if drawn => ready.iv = *iv,
-                _ => {
-                    self.uncount(ready.in_use.key.dek_ref());
-                    *plan = Err(Error::RngFailure);
+            for item in items {
+                plans.push(self.plan_one(&mut state, item));
+            }
+        }
+        let to_seal = |item: &Item<'_>, plan: &Result<Plan, Error>| matches!(item.work, Work::Seal(_)) && plan.is_ok();
+        let seals = items.iter().zip(&plans).filter(|(item, plan)| to_seal(item, plan)).count();
+        let mut ivs = alloc::vec![0; seals.saturating_mul(IV_LEN)];
+        let drawn = seals == 0 || self.platform.fill(&mut ivs).is_ok();
+        let mut ivs = ivs.as_chunks().0.iter();
+        for (item, slot) in items.iter().zip(&mut plans) {
+            if !to_seal(item, slot) {
+                continue;
+            }
+            match (slot.as_mut(), ivs.next()) {
+                (Ok(plan), Some(iv)) if drawn => plan.iv = *iv,
+                (Ok(plan), _) => {
+                    self.uncount(plan.in_use.key.dek_ref());
+                    *slot = Err(Error::RngFailure);
                 }
+                _ => {}
             }
         }
         Ok(plans)
     }
 
-    pub(super) fn plan_opens<'a>(
-        &self,
-        items: &[Result<OpenItem<'a>, Error>],
-    ) -> Result<Vec<Result<OpenPlan<'a>, Error>>, Error> {
-        check_size(items.len())?;
-        let (mut state, _) = self.enter()?;
-        Ok(items
-            .iter()
-            .map(|item| {
-                let item = (*item)?;
-                state.check_org(item.binding.org())?;
-                let frame = Frame::read(item.envelope, self.settings.field_limit)?;
-                let in_use = state.deks.take_up(&frame.dek_ref)?;
-                Ok(OpenPlan { binding: item.binding, frame, in_use })
-            })
-            .collect())
+    fn plan_one(&self, state: &mut State, item: &Item<'_>) -> Result<Plan, Error> {
+        let binding = item.binding?;
+        let in_use = match item.work {
+            Work::Seal(options) => {
+                self.check_plaintext(item.value)?;
+                state.check_org(binding.org())?;
+                self.sealing_dek(state, &binding, options.scope)?
+            }
+            Work::Open => {
+                state.check_org(binding.org())?;
+                state.deks.take_up(&Frame::read(item.value, self.settings.field_limit)?.dek_ref)?
+            }
+        };
+        Ok(Plan { in_use, iv: [0; IV_LEN] })
     }
 }
 
-/// An item that will be sealed: everything but the AES is done.
-pub(super) struct SealPlan<'a> {
-    item: SealItem<'a>,
+/// One item, to seal or to open.
+pub(super) struct Item<'a> {
+    pub(super) binding: Result<Binding<'a>, Error>,
+    pub(super) value: &'a [u8],
+    pub(super) work: Work,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Work {
+    Seal(SealOptions),
+    Open,
+}
+
+/// What an item needs besides itself.
+pub(super) struct Plan {
     in_use: InUse,
+    /// Only where it is sealed.
     iv: [u8; IV_LEN],
 }
 
-impl SealPlan<'_> {
-    pub(super) fn len(&self) -> usize {
-        sealed_len(self.item.plaintext.len(), self.item.options.padded)
+impl<'a> Item<'a> {
+    const fn new(binding: Binding<'a>, value: &'a [u8], work: Work) -> Self {
+        Self { binding: Ok(binding), value, work }
     }
 
-    pub(super) fn seal_into(&self, out: &mut [u8]) -> Result<usize, Error> {
-        let SealItem { binding, plaintext, options } = &self.item;
-        seal_into(&self.in_use.key, binding, plaintext, options.padded, &self.iv, out)
-    }
-}
-
-/// An item that can be tried.
-pub(super) struct OpenPlan<'a> {
-    binding: Binding<'a>,
-    frame: Frame<'a>,
-    in_use: InUse,
-}
-
-impl OpenPlan<'_> {
-    pub(super) fn max_len(&self) -> usize {
-        self.frame.max_plaintext()
+    /// Bytes that [`Self::run`] may write.
+    pub(super) fn room(&self) -> usize {
+        match self.work {
+            Work::Seal(options) => sealed_len(self.value.len(), options.padded),
+            Work::Open => self.value.len().saturating_sub(OVERHEAD),
+        }
     }
 
-    pub(super) fn open_into(&self, out: &mut [u8]) -> Result<usize, Error> {
-        self.frame.open_into(&self.in_use.key, &self.binding, out)
+    pub(super) fn run(&self, plan: &Plan, out: &mut [u8]) -> Result<usize, Error> {
+        let (key, binding) = (&plan.in_use.key, &self.binding?);
+        match self.work {
+            Work::Seal(options) => seal_into(key, binding, self.value, options.padded, &plan.iv, out),
+            // Its length was judged when it was planned.
+            Work::Open => Frame::read(self.value, usize::MAX)?.open_into(key, binding, out),
+        }
     }
-}
-
-fn check_size(items: usize) -> Result<(), Error> {
-    if items > MAX_BATCH { Err(Error::Limit) } else { Ok(()) }
 }

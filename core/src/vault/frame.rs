@@ -10,7 +10,7 @@
 use alloc::vec::Vec;
 
 use super::Vault;
-use super::batch::{OpenItem, SealItem};
+use super::batch::{Item, Plan, Work};
 use super::seal::{Scope, SealOptions};
 use crate::text::text;
 use crate::{Binding, Error};
@@ -23,19 +23,7 @@ impl Vault {
     /// [`Error::BadInput`] for a malformed frame or an `out` that is too short; [`Error::Limit`] for
     /// more than 10,000 items; an item's own stand in the reply.
     pub fn seal_frame(&self, frame: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        let items: Vec<_> = read_items(frame)?
-            .into_iter()
-            .map(|item| Ok(SealItem { binding: item.binding?, plaintext: item.value, options: item.options }))
-            .collect();
-        let plans = self.plan_seals(&items)?;
-        let mut reply = Reply { rest: out, written: 0 };
-        for plan in plans {
-            match plan {
-                Ok(plan) => reply.result(plan.len(), |room| plan.seal_into(room))?,
-                Err(error) => reply.error(error)?,
-            }
-        }
-        Ok(reply.written)
+        self.frame(frame, out, true)
     }
 
     /// [`Self::open_many`] on frames; says how many bytes of `out` the reply takes. The request's
@@ -44,31 +32,23 @@ impl Vault {
     /// # Errors
     /// As [`Self::seal_frame`].
     pub fn open_frame(&self, frame: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        let items: Vec<_> = read_items(frame)?
-            .into_iter()
-            .map(|item| Ok(OpenItem { binding: item.binding?, envelope: item.value }))
-            .collect();
-        let plans = self.plan_opens(&items)?;
+        self.frame(frame, out, false)
+    }
+
+    fn frame(&self, frame: &[u8], out: &mut [u8], seal: bool) -> Result<usize, Error> {
+        let items = read_items(frame, seal)?;
+        let plans = self.plan(&items)?;
         let mut reply = Reply { rest: out, written: 0 };
-        for plan in plans {
-            match plan {
-                Ok(plan) => reply.result(plan.max_len(), |room| plan.open_into(room))?,
-                Err(error) => reply.error(error)?,
-            }
+        for (item, plan) in items.iter().zip(plans) {
+            reply.push(item, plan)?;
         }
         Ok(reply.written)
     }
 }
 
-struct Item<'a> {
-    binding: Result<Binding<'a>, Error>,
-    options: SealOptions,
-    value: &'a [u8],
-}
-
 /// # Errors
 /// [`Error::BadInput`] if the frame itself is at fault; a string at fault is its item's own error.
-fn read_items(frame: &[u8]) -> Result<Vec<Item<'_>>, Error> {
+fn read_items(frame: &[u8], seal: bool) -> Result<Vec<Item<'_>>, Error> {
     let mut reader = Reader { rest: frame };
     let mut items = Vec::new();
     while !reader.rest.is_empty() {
@@ -77,12 +57,9 @@ fn read_items(frame: &[u8]) -> Result<Vec<Item<'_>>, Error> {
         let revision = u64::from_be_bytes(reader.array()?);
         let scope = if reader.flag()? { Scope::Record } else { Scope::Org };
         let padded = reader.flag()?;
-        let value = reader.bytes()?;
-        items.push(Item {
-            binding: binding(parts, has_revision.then_some(revision)),
-            options: SealOptions { scope, padded },
-            value,
-        });
+        let work = if seal { Work::Seal(SealOptions { scope, padded }) } else { Work::Open };
+        let binding = binding(parts, has_revision.then_some(revision));
+        items.push(Item { binding, value: reader.bytes()?, work });
     }
     Ok(items)
 }
@@ -129,17 +106,18 @@ struct Reply<'a> {
 const HEAD: usize = 8;
 
 impl Reply<'_> {
-    fn result(&mut self, room: usize, work: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<(), Error> {
-        let end = room.checked_add(HEAD).ok_or(Error::BadInput)?;
-        let value = self.rest.get_mut(HEAD..end).ok_or(Error::BadInput)?;
-        match work(value) {
+    fn push(&mut self, item: &Item<'_>, plan: Result<Plan, Error>) -> Result<(), Error> {
+        let done = match plan {
+            Ok(plan) => {
+                let end = item.room().checked_add(HEAD).ok_or(Error::BadInput)?;
+                item.run(&plan, self.rest.get_mut(HEAD..end).ok_or(Error::BadInput)?)
+            }
+            Err(error) => Err(error),
+        };
+        match done {
             Ok(len) => self.head(0, len),
-            Err(error) => self.error(error),
+            Err(error) => self.head(error.number(), 0),
         }
-    }
-
-    fn error(&mut self, error: Error) -> Result<(), Error> {
-        self.head(error.number(), 0)
     }
 
     fn head(&mut self, number: u32, len: usize) -> Result<(), Error> {
