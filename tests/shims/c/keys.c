@@ -136,7 +136,12 @@ static strongroom_status op_tombstone(const json *line) {
 }
 
 static strongroom_status op_sign_out(const json *line) {
-  return done(strongroom_vault_sign_out(vault(line), gone_refs, sizeof gone_refs, &len));
+  strongroom_status status = strongroom_vault_sign_out(vault(line), gone_refs, sizeof gone_refs, &len);
+  if (status == STRONGROOM_LIMIT) {
+    size_t cap = len;
+    status = strongroom_vault_sign_out(vault(line), line_alloc(cap), cap, &len);
+  }
+  return done(status);
 }
 
 static strongroom_status op_close(const json *line) {
