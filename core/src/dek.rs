@@ -1,6 +1,7 @@
 //! DEK identity and `dek_ref` (DESIGN 3.2).
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::base64::Base64;
@@ -27,9 +28,13 @@ impl DekKind {
     }
 }
 
-/// The identity that a `dek_ref` commits to.
+/// The identity that a `dek_ref` commits to. Shared, because a DEK, its rows and its requests all
+/// carry it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct Identity(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Parts {
     kind: DekKind,
     version: u32,
     org: String,
@@ -43,13 +48,7 @@ impl Identity {
     /// # Errors
     /// [`Error::BadInput`] if `org` is empty or `version` 0, [`Error::Limit`] if `org` is too long.
     pub fn org(org: &str, version: u32) -> Result<Self, Error> {
-        Ok(Self {
-            kind: DekKind::Org,
-            version: check_version(version)?,
-            org: check(org)?.to_string(),
-            table: String::new(),
-            record: String::new(),
-        })
+        Self::new(DekKind::Org, version, check(org)?, "", "")
     }
 
     /// The identity of a record DEK.
@@ -57,48 +56,51 @@ impl Identity {
     /// # Errors
     /// [`Error::BadInput`] if a string is empty or `version` 0, [`Error::Limit`] if one is too long.
     pub fn record(org: &str, table: &str, record: &str, version: u32) -> Result<Self, Error> {
-        Ok(Self {
-            kind: DekKind::Record,
-            version: check_version(version)?,
-            org: check(org)?.to_string(),
-            table: check(table)?.to_string(),
-            record: check(record)?.to_string(),
-        })
+        Self::new(DekKind::Record, version, check(org)?, check(table)?, check(record)?)
     }
 
-    pub(crate) const fn kind(&self) -> DekKind {
-        self.kind
+    fn new(kind: DekKind, version: u32, org: &str, table: &str, record: &str) -> Result<Self, Error> {
+        if version == 0 {
+            return Err(Error::BadInput);
+        }
+        let parts = Parts { kind, version, org: org.into(), table: table.into(), record: record.into() };
+        Ok(Self(Arc::new(parts)))
     }
 
-    pub(crate) const fn version(&self) -> u32 {
-        self.version
+    pub(crate) fn kind(&self) -> DekKind {
+        self.0.kind
+    }
+
+    pub(crate) fn version(&self) -> u32 {
+        self.0.version
     }
 
     pub(crate) fn owner(&self) -> &str {
-        &self.org
+        &self.0.org
     }
 
     pub(crate) fn table(&self) -> &str {
-        &self.table
+        &self.0.table
     }
 
     pub(crate) fn record_id(&self) -> &str {
-        &self.record
+        &self.0.record
     }
 
     /// Whether values at this binding may stand under the DEK.
     pub(crate) fn serves(&self, binding: &Binding<'_>) -> bool {
-        let record = self.kind == DekKind::Org || (self.table == binding.table() && self.record == binding.record());
-        self.org == binding.org() && record
+        let record =
+            self.kind() == DekKind::Org || (self.table() == binding.table() && self.record_id() == binding.record());
+        self.owner() == binding.org() && record
     }
 
     pub(crate) fn push(&self, out: &mut Vec<u8>) {
-        out.push(match self.kind {
+        out.push(match self.kind() {
             DekKind::Org => 1,
             DekKind::Record => 2,
         });
-        out.extend_from_slice(&self.version.to_be_bytes());
-        for part in [&self.org, &self.table, &self.record] {
+        out.extend_from_slice(&self.version().to_be_bytes());
+        for part in [self.owner(), self.table(), self.record_id()] {
             push_lp(out, part);
         }
     }

@@ -234,7 +234,7 @@ impl WrapRow {
 
     /// The DEK's version.
     #[must_use]
-    pub const fn version(&self) -> u32 {
+    pub fn version(&self) -> u32 {
         self.identity.version()
     }
 
