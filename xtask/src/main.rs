@@ -113,6 +113,17 @@ const CHORES: &[Chore] = &[
         },
     },
     Chore {
+        name: "size",
+        args: "",
+        about: "measure the browser's first entry; fails above its limit",
+        run: |ctx, args| {
+            plain(args)?;
+            setup::for_checks(ctx)?;
+            build::part(ctx, "wasm")?;
+            util::run(ctx.cmd("node").arg("bindings-wasm/scripts/size.mjs"))
+        },
+    },
+    Chore {
         name: "tsan",
         args: "",
         about: "run the core's thread tests under ThreadSanitizer; leaves a report",
