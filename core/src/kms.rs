@@ -3,12 +3,12 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::Error;
 use crate::base64::Base64;
 use crate::json::{Writer, decimal};
 use crate::secrets::{Dek, wipe};
 use crate::text::check_key_id;
-use crate::wrap::Purpose;
-use crate::{DekRef, Error, Identity};
+use crate::wrap::WrapRow;
 
 /// The operations that are ever asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,13 @@ pub struct KmsParams {
     pub encryption_context: Vec<(&'static str, String)>,
     /// `PendingWindowInDays` for `ScheduleKeyDeletion`: 7 to 30.
     pub pending_window_in_days: Option<u32>,
+}
+
+impl KmsParams {
+    /// The CMK and the encryption context of a row.
+    pub(crate) fn of(row: &WrapRow) -> Self {
+        Self { key_id: row.key_id.clone(), encryption_context: row.context(), ..Self::default() }
+    }
 }
 
 /// One call for the host to make with exactly these values.
@@ -253,22 +260,6 @@ pub(crate) fn check_cmk(cmk: &str) -> Result<&str, Error> {
         .strip_prefix("key/")
         .is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
     if arn && account && key && parts.next().is_none() { Ok(cmk) } else { Err(Error::BadInput) }
-}
-
-/// The parameters that wrap a DEK for `reader`: for minting without a `dek_ref`.
-pub(crate) fn wrap_params(
-    purpose: Purpose,
-    identity: &Identity,
-    reader: &str,
-    created: u64,
-    dek_ref: Option<&DekRef>,
-    cmk: &str,
-) -> KmsParams {
-    KmsParams {
-        key_id: cmk.to_string(),
-        encryption_context: crate::wrap::encryption_context(purpose, identity, reader, created, dek_ref),
-        ..KmsParams::default()
-    }
 }
 
 fn kms_error(name: &str) -> Error {

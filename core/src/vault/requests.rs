@@ -1,6 +1,7 @@
 //! Requests that wait for the KMS's answer: minting, and wraps of record DEKs.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
+use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
@@ -8,9 +9,9 @@ use super::Vault;
 use super::held::Held;
 use super::state::State;
 use crate::clock::End;
-use crate::kms::{KmsOp, KmsParams, KmsReply, KmsRequest, check_cmk, wrap_params};
+use crate::kms::{KmsOp, KmsParams, KmsReply, KmsRequest, check_cmk};
 use crate::map::Map;
-use crate::secrets::{Dek, DekKey};
+use crate::secrets::DekKey;
 use crate::text::check;
 use crate::wrap::{ActiveRow, MAX_CREATED, Provider, Purpose, WrapRow};
 use crate::{DekRef, Error, Identity};
@@ -28,23 +29,12 @@ pub struct Minted {
     pub active: ActiveRow,
 }
 
-/// A request that has an answer to come.
-#[derive(Clone)]
-pub(super) enum Open {
-    Mint {
-        identity: Identity,
-        cmk: String,
-        created: u64,
-    },
-    Wrap {
-        purpose: Purpose,
-        identity: Identity,
-        reader: String,
-        dek_ref: DekRef,
-        cmk: String,
-        created: u64,
-        taken: bool,
-    },
+/// A request that has an answer to come: the row that it will make, still without its blob and, of
+/// a DEK that is being minted, without its `dek_ref`.
+struct Open {
+    row: WrapRow,
+    /// Whether the DEK was handed out.
+    taken: bool,
 }
 
 #[derive(Default)]
@@ -59,17 +49,28 @@ impl Requests {
         self.last_id
     }
 
-    pub(super) fn add(&mut self, open: Open) -> u64 {
+    pub(super) fn clear(&mut self) {
+        self.open = Map::default();
+    }
+
+    fn add(&mut self, row: WrapRow) -> u64 {
         let id = self.next_id();
         if self.open.len() >= MAX_OPEN {
             self.open.pop_first();
         }
-        self.open.insert(&id.to_be_bytes(), open);
+        self.open.insert(&id.to_be_bytes(), Open { row, taken: false });
         id
     }
 
-    pub(super) fn clear(&mut self) {
-        self.open = Map::default();
+    /// # Errors
+    /// [`Error::BadInput`] for a request that isn't open or is of the other kind.
+    fn find(&mut self, id: u64, minting: bool) -> Result<&mut Open, Error> {
+        let open = self.open.get_mut(&id.to_be_bytes()).ok_or(Error::BadInput)?;
+        if minting == (open.row.purpose == Purpose::OrgDek) { Ok(open) } else { Err(Error::BadInput) }
+    }
+
+    fn close(&mut self, id: u64) {
+        self.open.remove(&id.to_be_bytes());
     }
 }
 
@@ -90,9 +91,10 @@ impl Vault {
         if version <= state.highest_version(org) {
             return Err(Error::ActiveRollback);
         }
-        let mut params = wrap_params(Purpose::OrgDek, &identity, org, created, None, cmk);
+        let row = pending(Purpose::OrgDek, identity, org, DekRef::from([0; DekRef::LEN]), cmk, created);
+        let mut params = KmsParams::of(&row);
         params.key_spec = Some("AES_256");
-        let id = state.requests.add(Open::Mint { identity, cmk: cmk.to_string(), created });
+        let id = state.requests.add(row);
         Ok(self.settings.endpoints.request(id, KmsOp::GenerateDataKey, params))
     }
 
@@ -104,39 +106,19 @@ impl Vault {
     /// if what came isn't a DEK. The request stays open after an error.
     pub fn admit_minted(&self, request: u64, mut reply: KmsReply<'_>) -> Result<Minted, Error> {
         let (mut state, now) = self.enter()?;
-        let Some(Open::Mint { identity, cmk, created }) = state.requests.open.get(&request.to_be_bytes()).cloned()
-        else {
-            return Err(Error::BadInput);
+        let mut row = self.answered(&mut state, request, true, &reply)?;
+        let key = DekKey::new(reply.take_dek()?, row.identity.clone());
+        row.dek_ref = *key.dek_ref();
+        let held = Held::new(key, &row.reader, End::after(now, self.settings.ttl));
+        state.requests.close(request);
+        let active = ActiveRow {
+            org: row.reader.clone(),
+            dek_ref: row.dek_ref,
+            version: row.identity.version(),
+            tombstoned: false,
+            rev: state.keep_minted(&row.reader, row.dek_ref, held)?,
         };
-        let org = identity.owner().to_string();
-        state.check_org(&org)?;
-        self.settings.check_cmk(&org, &cmk)?;
-        reply.check(&self.settings.endpoints, &cmk)?;
-        let blob = reply.blob()?;
-        let key = DekKey::new(reply.take_dek()?, identity.clone());
-        let dek_ref = *key.dek_ref();
-        let held = Held::new(key, &org, End::after(now, self.settings.ttl));
-        state.requests.open.remove(&request.to_be_bytes());
-        let minted = Minted {
-            active: ActiveRow {
-                org: org.clone(),
-                dek_ref,
-                version: identity.version(),
-                tombstoned: false,
-                rev: state.keep_minted(&org, dek_ref, held)?,
-            },
-            row: WrapRow {
-                purpose: Purpose::OrgDek,
-                identity,
-                reader: org.clone(),
-                created,
-                dek_ref,
-                provider: Provider::AwsKms,
-                key_id: cmk,
-                blob,
-            },
-        };
-        Ok(minted)
+        Ok(Minted { row, active })
     }
 
     /// The DEK of an `Encrypt` request, once: put it into the call's `Plaintext` and wipe it.
@@ -144,20 +126,18 @@ impl Vault {
     /// # Errors
     /// [`Error::BadInput`] for a request that isn't open or whose DEK was taken;
     /// [`Error::OrgTombstoned`], [`Error::UnknownDek`], [`Error::Expired`], [`Error::ClockRollback`].
-    pub fn take_request_plaintext(&self, request: u64) -> Result<Zeroizing<[u8; Dek::LEN]>, Error> {
+    pub fn take_request_plaintext(&self, request: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
         let (mut state, _) = self.enter()?;
-        let Some(Open::Wrap { identity, reader, dek_ref, taken: false, .. }) =
-            state.requests.open.get(&request.to_be_bytes()).cloned()
-        else {
+        let open = state.requests.find(request, false)?;
+        if open.taken {
             return Err(Error::BadInput);
-        };
-        state.check_org(&reader)?;
-        state.check_org(identity.owner())?;
-        let in_use = state.deks.take_up(&dek_ref)?;
-        if let Some(Open::Wrap { taken, .. }) = state.requests.open.get_mut(&request.to_be_bytes()) {
-            *taken = true;
         }
-        Ok(Zeroizing::new(*in_use.key.dek().expose()))
+        let row = open.row.clone();
+        state.check_row(&row)?;
+        let in_use = state.deks.take_up(&row.dek_ref)?;
+        state.requests.find(request, false)?.taken = true;
+        // On the heap: an array by value would leave copies wherever it is moved.
+        Ok(Zeroizing::new(in_use.key.dek().expose().to_vec()))
     }
 
     /// Takes the answer to [`Self::share_request`] or [`Self::wrap_request`]; gives the row to store.
@@ -167,18 +147,19 @@ impl Vault {
     /// reply. The request stays open after an error.
     pub fn admit_shared(&self, request: u64, reply: KmsReply<'_>) -> Result<WrapRow, Error> {
         let (mut state, _) = self.enter()?;
-        let Some(Open::Wrap { purpose, identity, reader, dek_ref, cmk, created, .. }) =
-            state.requests.open.get(&request.to_be_bytes()).cloned()
-        else {
-            return Err(Error::BadInput);
-        };
-        state.check_org(&reader)?;
-        state.check_org(identity.owner())?;
-        self.settings.check_cmk(&reader, &cmk)?;
-        reply.check(&self.settings.endpoints, &cmk)?;
-        let blob = reply.blob()?;
-        state.requests.open.remove(&request.to_be_bytes());
-        Ok(WrapRow { purpose, identity, reader, created, dek_ref, provider: Provider::AwsKms, key_id: cmk, blob })
+        let row = self.answered(&mut state, request, false, &reply)?;
+        state.requests.close(request);
+        Ok(row)
+    }
+
+    /// The row of an open request with the blob of its answer, if that is what was asked for.
+    fn answered(&self, state: &mut State, request: u64, minting: bool, reply: &KmsReply<'_>) -> Result<WrapRow, Error> {
+        let mut row = state.requests.find(request, minting)?.row.clone();
+        state.check_row(&row)?;
+        self.settings.check_cmk(&row.reader, &row.key_id)?;
+        reply.check(&self.settings.endpoints, &row.key_id)?;
+        row.blob = reply.blob()?;
+        Ok(row)
     }
 
     /// Asks for the destruction of an org's CMK in 7 to 30 days: `ScheduleKeyDeletion`. Serves
@@ -211,19 +192,17 @@ impl Vault {
         created: u64,
     ) -> Result<KmsRequest, Error> {
         self.settings.check_cmk(reader, cmk)?;
-        let (identity, dek_ref) = (key.identity(), key.dek_ref());
-        let params = wrap_params(purpose, identity, reader, created, Some(dek_ref), cmk);
-        let id = state.requests.add(Open::Wrap {
-            purpose,
-            identity: identity.clone(),
-            reader: reader.to_string(),
-            dek_ref: *dek_ref,
-            cmk: cmk.to_string(),
-            created,
-            taken: false,
-        });
+        let row = pending(purpose, key.identity().clone(), reader, *key.dek_ref(), cmk, created);
+        let params = KmsParams::of(&row);
+        let id = state.requests.add(row);
         Ok(self.settings.endpoints.request(id, KmsOp::Encrypt, params))
     }
+}
+
+/// A row that waits for its blob.
+fn pending(purpose: Purpose, identity: Identity, reader: &str, dek_ref: DekRef, cmk: &str, created: u64) -> WrapRow {
+    let (reader, key_id) = (reader.to_string(), cmk.to_string());
+    WrapRow { purpose, identity, reader, created, dek_ref, provider: Provider::AwsKms, key_id, blob: Vec::new() }
 }
 
 pub(super) fn check_created(created: u64) -> Result<(), Error> {

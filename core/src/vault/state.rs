@@ -11,7 +11,7 @@ use super::seal::Scope;
 use crate::clock::{Clock, End, Now};
 use crate::map::Map;
 use crate::secrets::DekKey;
-use crate::wrap::ActiveRow;
+use crate::wrap::{ActiveRow, WrapRow};
 use crate::{Binding, DekKind, DekRef, Error, Identity, Platform};
 
 pub(super) struct State {
@@ -75,6 +75,13 @@ impl State {
     /// [`Error::OrgTombstoned`].
     pub(super) fn check_org(&self, org: &str) -> Result<(), Error> {
         if self.orgs.get(org.as_bytes()).is_some_and(|org| org.tombstoned) { Err(Error::OrgTombstoned) } else { Ok(()) }
+    }
+
+    /// # Errors
+    /// [`Error::OrgTombstoned`] if the row's owner or reader is.
+    pub(super) fn check_row(&self, row: &WrapRow) -> Result<(), Error> {
+        self.check_org(row.owner())?;
+        self.check_org(row.reader())
     }
 
     pub(super) fn tombstone(&mut self, org: &str) -> Result<(), Error> {

@@ -20,14 +20,12 @@ impl Vault {
         check(org)?;
         let (mut state, _) = self.enter()?;
         check_reader(&state, org, row)?;
-        let context = row.encryption_context()?;
+        if row.provider == Provider::Local {
+            return Err(Error::BadInput);
+        }
         self.settings.check_cmk(org, &row.key_id)?;
-        let params = KmsParams {
-            key_id: row.key_id.clone(),
-            ciphertext_blob: Some(row.blob.clone()),
-            encryption_context: context,
-            ..KmsParams::default()
-        };
+        let mut params = KmsParams::of(row);
+        params.ciphertext_blob = Some(row.blob.clone());
         let id = state.requests.next_id();
         Ok(self.settings.endpoints.request(id, KmsOp::Decrypt, params))
     }
@@ -79,8 +77,7 @@ impl Vault {
 }
 
 fn check_reader(state: &State, org: &str, row: &WrapRow) -> Result<(), Error> {
-    for named in [org, row.owner(), row.reader()] {
-        state.check_org(named)?;
-    }
+    state.check_org(org)?;
+    state.check_row(row)?;
     if row.reader() == org { Ok(()) } else { Err(Error::RowInconsistent) }
 }

@@ -8,4 +8,4 @@ pub use active::ActiveRow;
 pub(crate) use local::draw_iv;
 pub(crate) use local::{LocalWrap, seal_local};
 pub use row::{MAX_BLOB, Provider, Purpose, RowKey, WrapRow};
-pub(crate) use row::{MAX_CREATED, encryption_context, record_digest};
+pub(crate) use row::{MAX_CREATED, record_digest};

@@ -188,7 +188,24 @@ impl WrapRow {
         if self.provider == Provider::Local {
             return Err(Error::BadInput);
         }
-        Ok(encryption_context(self.purpose, &self.identity, &self.reader, self.created, Some(&self.dek_ref)))
+        Ok(self.context())
+    }
+
+    /// Exactly the pairs of DESIGN 3.6.
+    pub(crate) fn context(&self) -> Vec<(&'static str, String)> {
+        let mut context = alloc::vec![
+            ("strongroom-purpose", self.purpose.name().to_string()),
+            ("strongroom-org", context_value(&self.reader)),
+            ("strongroom-owner", context_value(self.owner())),
+            ("strongroom-version", decimal(self.version().into())),
+            ("strongroom-created", decimal(self.created)),
+        ];
+        // While an org DEK is being minted its reference isn't known.
+        if self.identity.kind() == DekKind::Record {
+            context.push(("strongroom-dek", self.dek_ref.to_text()));
+            context.push(("strongroom-resource", resource(&self.identity)));
+        }
+        context
     }
 
     /// [`Self::encryption_context`] as a JSON object.
@@ -321,28 +338,6 @@ pub(crate) fn wrap_context(
         push_lp(&mut context, part);
     }
     context.extend_from_slice(dek_ref.as_bytes());
-    context
-}
-
-/// Exactly the pairs of DESIGN 3.6. `dek_ref` is `None` while a DEK is being minted.
-pub(crate) fn encryption_context(
-    purpose: Purpose,
-    identity: &Identity,
-    reader: &str,
-    created: u64,
-    dek_ref: Option<&DekRef>,
-) -> Vec<(&'static str, String)> {
-    let mut context = alloc::vec![
-        ("strongroom-purpose", purpose.name().to_string()),
-        ("strongroom-org", context_value(reader)),
-        ("strongroom-owner", context_value(identity.owner())),
-        ("strongroom-version", decimal(identity.version().into())),
-        ("strongroom-created", decimal(created)),
-    ];
-    if let (DekKind::Record, Some(dek_ref)) = (identity.kind(), dek_ref) {
-        context.push(("strongroom-dek", dek_ref.to_text()));
-        context.push(("strongroom-resource", resource(identity)));
-    }
     context
 }
 
