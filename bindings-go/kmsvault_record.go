@@ -3,6 +3,7 @@ package strongroom
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -110,6 +111,9 @@ func (v *KmsVault) wrapFor(
 		if asked, err = request(ref); err != nil {
 			return nil, err
 		}
+		if err := v.isOf(place, asked); err != nil {
+			return nil, err
+		}
 		return v.vault.TakeRequestPlaintext(asked.ID)
 	})
 	if err != nil {
@@ -145,6 +149,30 @@ func (v *KmsVault) judge(place RecordPlace) error {
 	}
 	return err
 }
+
+// isOf compares the record that a request wraps the DEK of, which is the core's word,
+// with the one that was asked for: a store that gives another record's dek_ref would
+// have that record shared. It returns ErrRowInconsistent if they differ.
+func (v *KmsVault) isOf(place RecordPlace, asked KmsRequest) error {
+	var row strings.Builder
+	row.WriteString(`{"v":1,"purpose":"record-dek","provider":"aws-kms","keyId":"-","blob":"AA==","created":0,"version":1,"dekRef":"`)
+	row.WriteString(DekRef{}.String() + `"`)
+	for _, member := range [][2]string{
+		{"owner", v.org}, {"reader", v.org}, {"table", place.Table}, {"record", place.Record},
+	} {
+		row.WriteString(`,"` + member[0] + `":`)
+		quote(&row, member[1])
+	}
+	row.WriteString("}")
+	context, err := KmsContext(WrapRow{row.String()})
+	if err == nil && context[resourceKey] != asked.Params.EncryptionContext[resourceKey] {
+		err = ErrRowInconsistent
+	}
+	return err
+}
+
+// resourceKey is the member of the encryption context that names the record.
+const resourceKey = "strongroom-resource"
 
 // wrappedBy finds the stored row that wraps a DEK for a reader by a CMK.
 func (v *KmsVault) wrappedBy(ctx context.Context, ref DekRef, reader, cmk string) (*WrapRow, error) {
@@ -204,6 +232,10 @@ func (v *KmsVault) newest(ctx context.Context, place RecordPlace, own bool) (*Wr
 	for _, row := range rows {
 		members, err := row.Members()
 		if err != nil || (own && members.Reader != v.org) {
+			continue
+		}
+		// Storage's word: what it says of another record is no answer.
+		if members.Owner != v.org || members.Table != place.Table || members.Record != place.Record {
 			continue
 		}
 		if newest == nil || members.Version > newest.Version {

@@ -1,6 +1,7 @@
 package strongroom_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -328,4 +329,46 @@ func TestNamesThatAreNoneAreRefusedBeforeAnyStoreOrKmsIsAsked(t *testing.T) {
 		}
 		w.refused(strongroom.ErrBadInput, errOf(v.Share(ctx, "hosts", "h-1", "globex", name)))
 	}
+}
+
+// lyingStore answers what it likes when it is asked for a record's rows.
+type lyingStore struct {
+	strongroom.WrapStore
+	rows []strongroom.WrapRow
+}
+
+func (s *lyingStore) RowsByOwner(context.Context, string, *strongroom.RecordPlace) ([]strongroom.WrapRow, error) {
+	return s.rows, nil
+}
+
+func TestAStoreCantHaveAnotherRecordsDekShared(t *testing.T) {
+	w := newWorld(t)
+	v := w.rotated("acme")
+	_, err := v.GenerateRecordDek(t.Context(), "hosts", "h-1")
+	must(t, err)
+	other, err := v.GenerateRecordDek(t.Context(), "hosts", "h-2")
+	must(t, err)
+	as := func(change ...string) strongroom.WrapRow {
+		return strongroom.WrapRowFromJSON([]byte(strings.NewReplacer(change...).Replace(string(other.JSON()))))
+	}
+	for _, lie := range []strongroom.WrapRow{
+		other,
+		as(`"record":"h-2"`, `"record":"h-1"`),
+		as(`"record":"h-2"`, `"record":"h-1"`, `"version":1`, `"version":9`),
+	} {
+		fooled := w.vault("acme", func(c *strongroom.KmsVaultConfig) { c.Store = &lyingStore{w.store, []strongroom.WrapRow{lie}} })
+		// So that the other record's DEK is held, and nothing more of its row is looked at.
+		at := password
+		at.Record = "h-2"
+		w.opens(fooled, at, sealed(w, v, at, strongroom.ScopeRecord))
+		_, err := fooled.Share(t.Context(), "hosts", "h-1", "globex", globexCmk)
+		if !errors.Is(err, strongroom.ErrRowInconsistent) && !errors.Is(err, strongroom.ErrNoActiveDek) {
+			t.Fatal(err)
+		}
+		_, err = fooled.WrapForPreview(t.Context(), "hosts", "h-1")
+		if !errors.Is(err, strongroom.ErrRowInconsistent) && !errors.Is(err, strongroom.ErrNoActiveDek) {
+			t.Fatal(err)
+		}
+	}
+	w.kms.wantCalls(t, "Encrypt", 0)
 }
