@@ -54,10 +54,20 @@ const common = {
   },
 };
 
+/** The modules of the main entry. */
+const VAULT =
+  /hosts\/ts\/src\/(base64|bind|check|convert|error|frame|json|options|vault)\.ts$|bindings-wasm\/ts\/(exports|instance|pack|raw)\.ts$|\/strongroom\.js$/;
+
 // One graph, so that the entries share the instance and the error class.
 await bundle(
   { index: 'ts/index.ts', 'kms-vault': 'ts/kms-vault.ts', 'aws-kms': 'ts/aws-kms.ts' },
-  { format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'shared-[name].js' },
+  {
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    // One file for all that the main entry needs: two would be larger together.
+    advancedChunks: { groups: [{ name: 'shared', test: VAULT }] },
+  },
 );
 await bundle({ reports: 'ts/reports.ts' }, { format: 'esm', entryFileNames: '[name].js' });
 await bundle({ inline: 'ts/inline.ts' }, { format: 'esm', entryFileNames: '[name].js' });
@@ -88,7 +98,13 @@ function types() {
   cpSync(join(reports, 'reports.d.ts'), join(dist, 'reports-glue.d.ts'));
   const project = join(dist, 'tsconfig.json');
   const paths = { '#reports-glue': ['./reports-glue.d.ts'] };
-  writeFileSync(project, JSON.stringify({ extends: join(here, 'tsconfig.json'), compilerOptions: { paths }, include: [join(here, 'ts')] }));
+  const config = {
+    extends: join(here, 'tsconfig.json'),
+    compilerOptions: { paths },
+    include: [join(here, 'ts')],
+    exclude: options.hazmat ? [] : [join(here, 'ts/hazmat.ts')],
+  };
+  writeFileSync(project, JSON.stringify(config));
   const tsc = join(here, 'node_modules/.bin/tsc');
   const run = spawnSync(tsc, ['--project', project, '--outDir', join(dist, 'types')], { stdio: 'inherit' });
   rmSync(project);

@@ -113,5 +113,5 @@ test('the classic script works in a page from a file', async () => {
 });
 
 function sharedOf() {
-  return ['shared-exports.js', 'shared-check.js'];
+  return ['shared.js'];
 }
