@@ -24,7 +24,8 @@ export function launch() {
 }
 
 /**
- * Serves folders by their URL prefix, longest first, with this policy on every answer.
+ * Serves folders by their URL prefix, longest first, with this policy, or what this function
+ * says then, on every answer.
  * `requests` lists what was asked for.
  */
 export async function serveFolders(folders, policy) {
@@ -38,7 +39,7 @@ export async function serveFolders(folders, policy) {
       const body = await readFile(join(folders[prefix], pathname.slice(prefix.length)));
       response.writeHead(200, {
         'content-type': TYPES[extname(pathname)] ?? 'application/octet-stream',
-        'content-security-policy': policy,
+        'content-security-policy': typeof policy === 'function' ? policy() : policy,
         'cache-control': 'no-store',
       });
       response.end(body);
