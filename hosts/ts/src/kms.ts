@@ -1,6 +1,7 @@
 import { wipe } from "./check.js";
 import { wipeReply } from "./convert.js";
 import { StrongroomError } from "./error.js";
+import { fromOutside } from "./outside.js";
 import type { KmsReply, KmsRequest } from "./types.js";
 
 /** Something that can ask a KMS: `awsKms(client)`, or your own over another SDK. */
@@ -79,7 +80,7 @@ export class Asker {
     try {
       reply = await this.#kms.send(request, plaintext);
     } catch (thrown) {
-      throw thrown instanceof StrongroomError ? thrown : new StrongroomError("KMS_UNAVAILABLE");
+      throw fromOutside(thrown, "KMS_UNAVAILABLE");
     }
     try {
       check();

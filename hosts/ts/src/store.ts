@@ -1,4 +1,5 @@
-import { fail, StrongroomError } from "./error.js";
+import { fail, type StrongroomError } from "./error.js";
+import { fromOutside } from "./outside.js";
 import { plainActive, plainKey, plainRow } from "./rows.js";
 import type { ActiveRow, WrapRow } from "./types.js";
 
@@ -153,7 +154,7 @@ export class RowIndex {
 
 /** What a store threw, as this package's error. */
 export function storeError(thrown: unknown): StrongroomError {
-  return thrown instanceof StrongroomError ? thrown : new StrongroomError("STORE_UNAVAILABLE");
+  return fromOutside(thrown, "STORE_UNAVAILABLE");
 }
 
 function identical(one: WrapRow, other: WrapRow): boolean {
