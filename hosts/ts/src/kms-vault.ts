@@ -351,11 +351,11 @@ export class KmsVault<V extends Vault> {
       await this.#store.compareAndSetActive(active);
       return active;
     } catch (thrown) {
+      const error = storeError(thrown);
       // The write may have got through although the answer didn't.
       const stored = await this.#readiness.stored();
-      const lost = thrown instanceof StrongroomError && thrown.code === "PRECONDITION_FAILED";
-      if (stored && (lost || stored.dekRef === active.dekRef)) return stored;
-      throw storeError(thrown);
+      if (stored && (error.code === "PRECONDITION_FAILED" || stored.dekRef === active.dekRef)) return stored;
+      throw error;
     }
   }
 
