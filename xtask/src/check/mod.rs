@@ -5,7 +5,6 @@ mod crates;
 mod header;
 mod lines;
 mod quickstarts;
-mod readme;
 mod rust;
 mod scripts;
 mod size;
@@ -36,7 +35,6 @@ const CHECKS: &[Check] = &[
     Check { name: "Rust's documentation has no warning", run: rust::documented },
     Check { name: "the core builds for bare metal", run: rust::bare_metal },
     Check { name: "the core's dependency tree is small", run: crates::check },
-    Check { name: "the first page's quickstarts are run", run: readme::check },
     Check { name: "no package has an install script", run: scripts::check },
     Check { name: "the C header is what the code says", run: header::check },
     Check { name: "released artefacts have no test entry", run: artefacts::check },
