@@ -30,7 +30,7 @@ const LIMIT: u64 = 32_000;
 
 /// The limit isn't met yet, which `cargo xtask size` fails for. Until it is, this keeps the module
 /// from growing: it is only ever lowered, and goes when it reaches the limit.
-const MOST: u64 = 47_500;
+const MOST: u64 = 43_500;
 
 #[cfg(test)]
 mod tests {
