@@ -35,8 +35,7 @@ pub(crate) fn run(op: u32, args: &mut Args<'_>) -> Result<Secret, Error> {
             done(hazmat::seal_many(key, &identity, &at, args.small() as usize)?.concat())
         }
         6 => {
-            let (from, from_identity, to, to_identity) =
-                (args.bytes(), identity(args)?, args.bytes(), identity(args)?);
+            let (from, from_identity, to, to_identity) = (args.bytes(), identity(args)?, args.bytes(), identity(args)?);
             done(hazmat::reseal((from, &from_identity), (to, &to_identity), &args.binding()?, args.bytes())?)
         }
         7 => {
