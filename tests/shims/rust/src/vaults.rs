@@ -158,7 +158,7 @@ fn request(request: &KmsRequest) -> Out {
 fn encrypt(vault: &Vault, encrypt: &KmsRequest) -> Out {
     let mut json = request(encrypt)?;
     if let Some(params) = json.pointer_mut("/params").and_then(Value::as_object_mut) {
-        params.insert("Plaintext".into(), hex(&*vault.take_request_plaintext(encrypt.id)?));
+        params.insert("Plaintext".into(), hex(&vault.take_request_plaintext(encrypt.id)?));
     }
     Ok(json)
 }
