@@ -76,50 +76,41 @@ test('the quickstart is short', () => {
   assert.ok(quickstart.trim().split('\n').length < 18);
 });
 
-test("the README's quickstart, built by Vite, runs in a page under a strict policy", async () => {
+test("the README's quickstart, built by Vite, runs in a page under a strict policy", async (t) => {
   // The policy names the KMS, and the KMS the page: so the page's server comes first, its policy after.
   const headers = { policy: '' };
   const server = await serveFolders({ '/': join(folder, 'dist') }, () => headers.policy);
+  t.after(() => server.close());
   const kms = await serveKms(join(folder, 'kms'), [server.origin]);
-  try {
-    headers.policy = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ${kms.endpoint}`;
-    writeQuickstart(kms.endpoint);
-    await build(vite);
-    assert.equal(await printed(`${server.origin}/index.html`), 'correct horse');
-    assert.deepEqual(kms.operations(), ['CreateKey', 'GenerateDataKey'], 'opening costs no call while the key is held');
-    const fetched = server.requests.filter((path) => !/\.(html|js|ico)$/.test(path));
-    assert.equal(fetched.length, 1);
-    assert.match(fetched[0], /^\/assets\/strongroom-.*\.wasm$/);
-  } finally {
-    kms.close();
-    server.close();
-  }
+  t.after(() => kms.close());
+  headers.policy = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ${kms.endpoint}`;
+  writeQuickstart(kms.endpoint);
+  await build(vite);
+  assert.equal(await printed(`${server.origin}/index.html`), 'correct horse');
+  assert.deepEqual(kms.operations(), ['CreateKey', 'GenerateDataKey'], 'opening costs no call while the key is held');
+  const fetched = server.requests.filter((path) => !/\.(html|js|ico)$/.test(path));
+  assert.equal(fetched.length, 1);
+  assert.match(fetched[0], /^\/assets\/strongroom-.*\.wasm$/);
 });
 
-test("the README's quickstart runs on Vite's development server", async () => {
+test("the README's quickstart runs on Vite's development server", async (t) => {
   const server = await createServer({ ...vite, server: { host: '127.0.0.1', port: 0 } });
+  t.after(() => server.close());
   await server.listen();
   const { port } = server.httpServer.address();
   const origin = `http://127.0.0.1:${port}`;
   const kms = await serveKms(join(folder, 'kms-dev'), [origin]);
-  try {
-    writeQuickstart(kms.endpoint);
-    assert.equal(await printed(`${origin}/index.html`), 'correct horse');
-  } finally {
-    kms.close();
-    await server.close();
-  }
+  t.after(() => kms.close());
+  writeQuickstart(kms.endpoint);
+  assert.equal(await printed(`${origin}/index.html`), 'correct horse');
 });
 
-test('a page of an origin that the KMS was not told of is refused', async () => {
+test('a page of an origin that the KMS was not told of is refused', async (t) => {
   const server = await serveFolders({ '/': join(folder, 'dist-refused') }, "default-src 'self' http: 'wasm-unsafe-eval'");
+  t.after(() => server.close());
   const kms = await serveKms(join(folder, 'kms-refused'), ['http://127.0.0.1:1']);
-  try {
-    writeQuickstart(kms.endpoint);
-    await build({ ...vite, build: { ...vite.build, outDir: 'dist-refused' } });
-    await assert.rejects(printed(`${server.origin}/index.html`), /CORS|Failed to fetch/);
-  } finally {
-    kms.close();
-    server.close();
-  }
+  t.after(() => kms.close());
+  writeQuickstart(kms.endpoint);
+  await build({ ...vite, build: { ...vite.build, outDir: 'dist-refused' } });
+  await assert.rejects(printed(`${server.origin}/index.html`), /CORS|Failed to fetch/);
 });
