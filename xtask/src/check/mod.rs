@@ -9,6 +9,7 @@ mod rust;
 mod scripts;
 mod size;
 mod sources;
+mod threats;
 
 use std::time::Instant;
 
@@ -28,6 +29,7 @@ struct Check {
 const CHECKS: &[Check] = &[
     Check { name: "no file is past 600 lines", run: lines::check },
     Check { name: "the quickstarts are those that tests run", run: quickstarts::check },
+    Check { name: "the threat model names tests that are there", run: threats::check },
     Check { name: "Rust is formatted", run: rust::formatted },
     Check { name: "Go is formatted and vetted", run: sources::go },
     Check { name: "TypeScript has its types right", run: sources::typescript },
