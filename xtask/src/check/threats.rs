@@ -34,7 +34,7 @@ fn named(page: &str) -> Result<BTreeSet<String>> {
         } else if inside && !line.starts_with("| ---") {
             let cell = line.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
             let parts: Vec<&str> = cell.split('`').collect();
-            if parts.len() < 3 || parts.len() % 2 == 0 {
+            if parts.len() < 3 || parts.len().is_multiple_of(2) {
                 bail!("a defence without a test in {PAGE}: {line}");
             }
             tests.extend(parts.into_iter().skip(1).step_by(2).map(str::to_owned));
