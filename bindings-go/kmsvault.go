@@ -46,6 +46,8 @@ type KmsVault struct {
 	// not yet taken.
 	unstored map[DekRef]WrapRow
 	making   chan struct{}
+	// activating has one place, for who reads the active row or writes a new one.
+	activating chan struct{}
 }
 
 // KmsVaultConfig says what a [KmsVault] works with.
@@ -80,16 +82,17 @@ func NewKmsVault(config KmsVaultConfig) (*KmsVault, error) {
 		return nil, err
 	}
 	v := &KmsVault{
-		vault:    vault,
-		org:      config.Org,
-		cmks:     maps.Clone(config.Cmks),
-		kms:      config.Kms,
-		store:    config.Store,
-		tries:    config.Tries,
-		pause:    sleep,
-		calls:    make(chan struct{}, maxCalls),
-		making:   make(chan struct{}, 1),
-		unstored: map[DekRef]WrapRow{},
+		vault:      vault,
+		org:        config.Org,
+		cmks:       maps.Clone(config.Cmks),
+		kms:        config.Kms,
+		store:      config.Store,
+		tries:      config.Tries,
+		pause:      sleep,
+		calls:      make(chan struct{}, maxCalls),
+		making:     make(chan struct{}, 1),
+		activating: make(chan struct{}, 1),
+		unstored:   map[DekRef]WrapRow{},
 	}
 	for org, list := range v.cmks {
 		v.cmks[org] = slices.Clone(list)

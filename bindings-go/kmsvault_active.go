@@ -22,6 +22,11 @@ func (v *KmsVault) ready(ctx context.Context, anew bool) error {
 		return nil
 	}
 	return v.flights.do(ctx, flightKey{work: readActive}, func(ctx context.Context) error {
+		free, err := v.turn(ctx)
+		if err != nil {
+			return err
+		}
+		defer free()
 		row, err := v.store.Active(ctx, v.org)
 		if err != nil {
 			return err
@@ -29,7 +34,8 @@ func (v *KmsVault) ready(ctx context.Context, anew bool) error {
 		if row == nil {
 			return ErrNoActiveDek
 		}
-		return v.adopt(ctx, *row)
+		_, err = v.adopt(ctx, *row)
+		return err
 	})
 }
 
@@ -52,8 +58,25 @@ func (v *KmsVault) Rotate(ctx context.Context) (ActiveRow, error) {
 	return v.rotated, nil
 }
 
+// turn waits until no other goroutine is between reading the active row and telling
+// the vault of it, or rotates: an older row that is told between would discard a
+// minted DEK, or leave the vault with an active DEK that nobody gets.
+func (v *KmsVault) turn(ctx context.Context) (free func(), err error) {
+	select {
+	case v.activating <- struct{}{}:
+		return func() { <-v.activating }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // rotate leaves the row that is active afterwards in v.rotated.
 func (v *KmsVault) rotate(ctx context.Context) error {
+	free, err := v.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer free()
 	version, err := v.nextVersion(ctx)
 	if err != nil {
 		return err
@@ -79,7 +102,7 @@ func (v *KmsVault) rotate(ctx context.Context) error {
 	if active, err = v.activate(ctx, active); err != nil {
 		return err
 	}
-	if err := v.adopt(ctx, active); err != nil {
+	if active, err = v.adopt(ctx, active); err != nil {
 		return err
 	}
 	v.lock.Lock()
@@ -112,11 +135,8 @@ func (v *KmsVault) nextVersion(ctx context.Context) (uint32, error) {
 	if err != nil || row == nil {
 		return 1, err
 	}
-	members, err := v.activeMembers(*row)
+	_, members, err := v.tell(ctx, *row)
 	if err != nil {
-		return 0, err
-	}
-	if err := v.admit(ctx, func() error { return v.vault.SetActive(*row) }); err != nil {
 		return 0, err
 	}
 	if members.Version == lastVersion {
@@ -125,27 +145,50 @@ func (v *KmsVault) nextVersion(ctx context.Context) (uint32, error) {
 	return members.Version + 1, nil
 }
 
-// adopt gets the DEK of a stored active row and tells the vault.
-func (v *KmsVault) adopt(ctx context.Context, row ActiveRow) error {
-	members, err := v.activeMembers(row)
-	if err != nil {
-		return err
-	}
+// adopt tells the vault of a stored active row, or of a newer one, and gets the DEK
+// of that. It gives the row that was told.
+func (v *KmsVault) adopt(ctx context.Context, row ActiveRow) (ActiveRow, error) {
 	// Told first: a minted DEK is held only from then on.
-	if err := v.admit(ctx, func() error { return v.vault.SetActive(row) }); err != nil {
-		return err
+	row, members, err := v.tell(ctx, row)
+	if err != nil {
+		return row, err
 	}
 	if members.State != stateTombstoned {
 		if err := v.hold(ctx, members.DekRef); err != nil {
-			return err
+			return row, err
 		}
 	}
-	return v.admit(ctx, func() error {
+	return row, v.admit(ctx, func() error {
 		v.lock.Lock()
 		defer v.lock.Unlock()
 		v.active = &knownActive{row, time.Now()}
 		return nil
 	})
+}
+
+// tell says to the vault which active row is stored, and gives the row that it was
+// told. A row may have been read before a DEK of a newer version came in with an
+// envelope: then the store has its row by now, and is read again. A row that the store
+// still gives is a rollback.
+func (v *KmsVault) tell(ctx context.Context, row ActiveRow) (ActiveRow, ActiveMembers, error) {
+	for try := 1; ; try++ {
+		members, err := v.activeMembers(row)
+		if err != nil {
+			return row, members, err
+		}
+		refused := v.admit(ctx, func() error { return v.vault.SetActive(row) })
+		if !errors.Is(refused, ErrActiveRollback) || try == tellTries {
+			return row, members, refused
+		}
+		stored, err := v.store.Active(ctx, v.org)
+		if err != nil {
+			return row, members, err
+		}
+		if stored == nil || sameActive(*stored, row) {
+			return row, members, refused
+		}
+		row = *stored
+	}
 }
 
 // activeMembers reads an active row; one of another org is ErrRowInconsistent.
@@ -172,4 +215,9 @@ func sameActive(a, b ActiveRow) bool {
 	return err == nil && left == right
 }
 
-const lastVersion = 1<<32 - 1
+const (
+	lastVersion = 1<<32 - 1
+	// Each try more needs a rotation more that was read and overtaken meanwhile; a store
+	// that never gives the same row twice is lying.
+	tellTries = 8
+)
