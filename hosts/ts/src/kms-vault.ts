@@ -170,19 +170,19 @@ export class KmsVault<V extends Vault> {
    */
   async rotate(): Promise<ActiveRow> {
     const errand = this.#source.begin();
-    return this.#rotations.join("", async () => {
-      const before = await this.#readiness.stored();
-      this.#source.check(errand);
-      if (before) this.vault.setActive(before);
-      const cmk = this.#cmks[0] ?? fail("KEY_ID_UNEXPECTED");
-      const request = this.vault.mintRequest(this.#org, cmk, nextVersion(before?.version ?? 0), now());
-      const { row, active } = await this.#source.ask(request, (reply) => this.vault.admitMinted(request.id, reply), errand);
-      await this.#put(row);
-      const winner = await this.#activate(active);
-      if (winner.dekRef === active.dekRef) this.#readiness.set(winner, errand);
-      else await this.#readiness.adopt(winner, errand);
-      return winner;
-    });
+    return this.#rotations.join("", () =>
+      this.#readiness.alone(async () => {
+        const before = await this.#readiness.stored();
+        this.#source.check(errand);
+        const told = before && (await this.#readiness.tell(before, errand));
+        const cmk = this.#cmks[0] ?? fail("KEY_ID_UNEXPECTED");
+        const request = this.vault.mintRequest(this.#org, cmk, nextVersion(told?.version ?? 0), now());
+        const { row, active } = await this.#source.ask(request, (reply) => this.vault.admitMinted(request.id, reply), errand);
+        await this.#put(row);
+        const winner = await this.#activate(active);
+        return this.#readiness.adopt(winner, errand, winner.dekRef === active.dekRef);
+      }),
+    );
   }
 
   /** Makes the next version of a record's own DEK and stores its row. */

@@ -18,6 +18,8 @@ export class SealReadiness {
   readonly #source: DekSource;
   readonly #flights = new Flights<unknown>();
   readonly #storing = new Flights<void>();
+  /** Over when the last one that works alone is done. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** When the org's `active` row, or a record's rows, were read last. */
   readonly #read = new Map<string, number>();
   /** Rows, by DEK, that are not stored yet. What is sealed under their DEKs may not get out: it could be lost. */
@@ -33,11 +35,23 @@ export class SealReadiness {
   /** Has the active DEK held and set; NO_ACTIVE_DEK if the org has none. */
   async org(errand: Errand): Promise<void> {
     if (this.#isFresh(ORG)) return;
-    await this.#flights.join(ORG, async () => {
-      const active = await this.stored();
-      if (!active) fail("NO_ACTIVE_DEK");
-      await this.adopt(active, errand);
-    });
+    await this.#flights.join(ORG, () =>
+      this.alone(async () => {
+        const active = await this.stored();
+        if (!active) fail("NO_ACTIVE_DEK");
+        await this.adopt(active, errand);
+      }),
+    );
+  }
+
+  /**
+   * Works while nobody else in this session is between reading the `active` row and telling the vault of
+   * it: an older row told in between would discard a minted DEK, or be taken for a rollback.
+   */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
   }
 
   /** Has the highest version of a record's DEK held and gives its row; NO_ACTIVE_DEK if the record has none. */
@@ -117,17 +131,27 @@ export class SealReadiness {
     return active;
   }
 
-  /** Says to the vault which row is in the store, and has its DEK held. */
-  async adopt(active: ActiveRow, errand: Errand): Promise<void> {
-    if (active.state === "active" && !this.#source.holds(active.dekRef)) await this.#source.hold(active.dekRef, errand);
-    this.set(active, errand);
+  /**
+   * {@link tell}, and the row's DEK is held before that.
+   *
+   * @param isMinted of this session's own rotation: the vault holds the DEK from then on
+   */
+  async adopt(active: ActiveRow, errand: Errand, isMinted = false): Promise<ActiveRow> {
+    const told = await this.#say(active, errand, async (row) => {
+      const isHeld = (isMinted && row === active) || row.state !== "active" || this.#source.holds(row.dekRef);
+      if (!isHeld) await this.#source.hold(row.dekRef, errand);
+    });
+    this.#remember(ORG);
+    return told;
   }
 
-  /** Says to the vault which row is in the store. */
-  set(active: ActiveRow, errand: Errand): void {
-    this.#source.check(errand);
-    this.#vault.setActive(active);
-    this.#remember(ORG);
+  /**
+   * Says to the vault which row is in the store, and gives the row that was told. A DEK of a newer version
+   * may have come in with an envelope since the row was read: then the store is read again. A row that it
+   * still gives is a rollback.
+   */
+  async tell(active: ActiveRow, errand: Errand): Promise<ActiveRow> {
+    return this.#say(active, errand, async () => undefined);
   }
 
   /** Believes nothing read before. */
@@ -138,7 +162,24 @@ export class SealReadiness {
   /** Lets nobody join what is going on now either. */
   cancel(): void {
     this.#flights.clear();
+    this.#turn = Promise.resolve();
     this.forget();
+  }
+
+  async #say(active: ActiveRow, errand: Errand, before: (row: ActiveRow) => Promise<void>): Promise<ActiveRow> {
+    for (let row = active, tries = 1; ; tries++) {
+      await before(row);
+      this.#source.check(errand);
+      try {
+        this.#vault.setActive(row);
+        return row;
+      } catch (thrown) {
+        if (!(thrown instanceof StrongroomError && thrown.code === "ACTIVE_ROLLBACK") || tries === MOST_TRIES) throw thrown;
+        const again = await this.stored();
+        if (!again || isSame(again, row)) throw thrown;
+        row = again;
+      }
+    }
   }
 
   #unstoredOf(table: string, record: string): WrapRow[] {
@@ -171,6 +212,10 @@ function readable(row: unknown): WrapRow[] {
   }
 }
 
+function isSame(one: ActiveRow, other: ActiveRow): boolean {
+  return one.dekRef === other.dekRef && one.version === other.version && one.state === other.state && one.rev === other.rev;
+}
+
 function recordName(table: string, record: string): string {
   return JSON.stringify([table, record]);
 }
@@ -182,3 +227,5 @@ const STALE: ReadonlySet<string> = new Set(["UNKNOWN_DEK", "NO_ACTIVE_DEK", "EXP
 const MAX_AGE = 60_000;
 /** As many as a vault holds DEKs. */
 const MAX_REMEMBERED = 4_096;
+/** Each try more needs one rotation more, read and overtaken; a store that never gives one row twice is lying. */
+const MOST_TRIES = 8;
