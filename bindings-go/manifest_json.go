@@ -89,6 +89,28 @@ func (o jsonObject) number(name string) (json.Number, error) {
 	return typedMember[json.Number](o, name)
 }
 
+// ref reads a dek_ref.
+func (o jsonObject) ref(name string, into *DekRef) error {
+	text, err := o.text(name)
+	if err != nil {
+		return err
+	}
+	return into.UnmarshalText([]byte(text))
+}
+
+// whole reads a whole number of up to 2^53-1 in its plain spelling.
+func (o jsonObject) whole(name string) (uint64, error) {
+	number, err := o.number(name)
+	if err != nil {
+		return 0, err
+	}
+	value, err := strconv.ParseUint(string(number), 10, 64)
+	if err != nil || value > maxWhole || strconv.FormatUint(value, 10) != string(number) {
+		return 0, ErrRowInconsistent
+	}
+	return value, nil
+}
+
 func typedMember[T any](o jsonObject, name string) (T, error) {
 	value, ok := o[name].(T)
 	if !ok {

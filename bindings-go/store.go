@@ -5,8 +5,10 @@ import (
 	"context"
 )
 
-// WrapStore keeps wrap rows and active rows. Nothing in it is secret, and nothing
-// in it is trusted: the vault checks every row that comes out.
+// WrapStore keeps wrap rows, active rows and usage rows. Nothing in it is secret, and
+// nothing in it is trusted: the vault checks every row that comes out. Usage rows are
+// the exception: whoever can write them can have more seals made than a DEK should
+// bear, but open nothing.
 //
 // Implementations must be safe for many goroutines. Every later store must pass
 // package storetest. They return ErrStoreUnavailable (wrapped, with the cause)
@@ -33,6 +35,18 @@ type WrapStore interface {
 	// Delete removes the row under this row's (dekRef, reader, keyId). It succeeds
 	// if there is none.
 	Delete(ctx context.Context, row WrapRow) error
+	// Usage gives a DEK's usage row, nil if there is none.
+	Usage(ctx context.Context, ref DekRef) (*UsageRow, error)
+	// Reserve adds count seals to those reserved under a DEK, making the row where none
+	// is, and gives the sum. It returns ErrPreconditionFailed, and changes nothing, if
+	// that would pass the limit; ErrBadInput for no seals or a limit above 2^53-1. Of
+	// calls at once, in whatever process, none may be lost.
+	Reserve(ctx context.Context, ref DekRef, count, limit uint64) (uint64, error)
+	// MarkInactive notes since when (unix seconds, from 1) a DEK isn't the active one,
+	// unless that is noted already, and gives the row that stands there afterwards.
+	MarkInactive(ctx context.Context, ref DekRef, at uint64) (UsageRow, error)
+	// DeleteUsage removes a DEK's usage row. It succeeds if there is none.
+	DeleteUsage(ctx context.Context, ref DekRef) error
 }
 
 // RecordPlace names one record of an owner.

@@ -11,6 +11,7 @@ type rowIndex struct {
 	byPlace  map[ownerPlace][]*indexedRow
 	byReader map[string][]*indexedRow
 	active   map[string]storedActive
+	usage    map[DekRef]UsageRow
 }
 
 type indexedRow struct {
@@ -41,6 +42,7 @@ func newRowIndex() *rowIndex {
 		byPlace:  map[ownerPlace][]*indexedRow{},
 		byReader: map[string][]*indexedRow{},
 		active:   map[string]storedActive{},
+		usage:    map[DekRef]UsageRow{},
 	}
 }
 
@@ -94,6 +96,23 @@ func (x *rowIndex) activeOf(org string) *ActiveRow {
 		return nil
 	}
 	return &stored.row
+}
+
+func (x *rowIndex) usageOf(ref DekRef) *UsageRow {
+	row, ok := x.usage[ref]
+	if !ok {
+		return nil
+	}
+	return &row
+}
+
+// usageAfter gives what a DEK's usage row, a new one where none is, becomes by a change.
+func (x *rowIndex) usageAfter(ref DekRef, change func(*UsageRow) error) (UsageRow, error) {
+	row, ok := x.usage[ref]
+	if !ok {
+		row.DekRef = ref
+	}
+	return row, change(&row)
 }
 
 func (x *rowIndex) ofDek(ref DekRef, reader string) []WrapRow {

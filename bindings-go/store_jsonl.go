@@ -12,15 +12,16 @@ import (
 )
 
 // JSONLinesStore is a [WrapStore] in one file, a JSON object a line: {"wrap":
-// row}, {"active": row} or {"delete": {dekRef, reader, keyId}}. The file is only
-// ever appended to, each line is on the disk before its call returns, and the last
-// active line of an org counts. Several processes of one machine, in Go or Node,
-// may use a file at once: each reads on where it stopped, and a lock file beside
-// it (its name with ".lock") lets one write at a time.
+// row}, {"active": row}, {"usage": row}, {"delete": {dekRef, reader, keyId}} or
+// {"delete_usage": {dekRef}}. The file is only ever appended to, each line is on the
+// disk before its call returns, and the last active line of an org and the last usage
+// line of a DEK count. Several processes of one machine, in Go, Node or Rust, may use
+// a file at once: each reads on where it stopped, and a lock file beside it (its name
+// with ".lock") lets one write at a time.
 //
 // A last line without its line feed was torn by a crash: readers pass over it and
-// the next writer cuts it off. Any other line that is not one of the three is
-// damage, and makes every call return ErrStoreUnavailable.
+// the next writer cuts it off. Any other line that is none of these is damage, and
+// makes every call return ErrStoreUnavailable.
 type JSONLinesStore struct {
 	path string
 	lock sync.Mutex
@@ -103,6 +104,51 @@ func (s *JSONLinesStore) Delete(ctx context.Context, row WrapRow) error {
 		line.WriteString(`}}`)
 		return line.String(), nil
 	})
+}
+
+// Usage implements [WrapStore].
+func (s *JSONLinesStore) Usage(ctx context.Context, ref DekRef) (*UsageRow, error) {
+	return readLines(ctx, s, func(x *rowIndex) *UsageRow { return x.usageOf(ref) })
+}
+
+// Reserve implements [WrapStore].
+func (s *JSONLinesStore) Reserve(ctx context.Context, ref DekRef, count, limit uint64) (uint64, error) {
+	row, err := s.changeUsage(ctx, ref, func(row *UsageRow) error { return row.reserve(count, limit) })
+	return row.Reserved, err
+}
+
+// MarkInactive implements [WrapStore].
+func (s *JSONLinesStore) MarkInactive(ctx context.Context, ref DekRef, at uint64) (UsageRow, error) {
+	return s.changeUsage(ctx, ref, func(row *UsageRow) error { return row.markInactive(at) })
+}
+
+// DeleteUsage implements [WrapStore].
+func (s *JSONLinesStore) DeleteUsage(ctx context.Context, ref DekRef) error {
+	return s.write(ctx, func(x *rowIndex) (string, error) {
+		if x.usageOf(ref) == nil {
+			return "", nil
+		}
+		return `{"delete_usage":{"dekRef":"` + ref.String() + `"}}`, nil
+	})
+}
+
+func (s *JSONLinesStore) changeUsage(ctx context.Context, ref DekRef, change func(*UsageRow) error) (UsageRow, error) {
+	var after UsageRow
+	err := s.write(ctx, func(x *rowIndex) (string, error) {
+		row, err := x.usageAfter(ref, change)
+		if err != nil {
+			return "", err
+		}
+		after = row
+		if before := x.usageOf(ref); before != nil && *before == row {
+			return "", nil
+		}
+		return `{"usage":` + row.text() + `}`, nil
+	})
+	if err != nil {
+		return UsageRow{}, err
+	}
+	return after, nil
 }
 
 // write lets decide choose a line, under the lock and knowing every line so far,
@@ -230,6 +276,20 @@ func (s *JSONLinesStore) replay(line string) error {
 		}
 		return err
 	}
+	if text, ok := memberOf(line, "usage"); ok {
+		row, err := readUsage(text)
+		if err == nil {
+			s.index.usage[row.DekRef] = row
+		}
+		return err
+	}
+	if text, ok := memberOf(line, "delete_usage"); ok {
+		ref, err := deletedUsage(text)
+		if err == nil {
+			delete(s.index.usage, ref)
+		}
+		return err
+	}
 	if text, ok := memberOf(line, "delete"); ok {
 		key, err := deletedKey(text)
 		if err == nil {
@@ -254,11 +314,7 @@ func deletedKey(text string) (key rowKey, err error) {
 	if err != nil {
 		return key, err
 	}
-	ref, err := object.text("dekRef")
-	if err != nil {
-		return key, err
-	}
-	if err := key.ref.UnmarshalText([]byte(ref)); err != nil {
+	if err := object.ref("dekRef", &key.ref); err != nil {
 		return key, err
 	}
 	if key.reader, err = object.text("reader"); err != nil {
@@ -268,6 +324,17 @@ func deletedKey(text string) (key rowKey, err error) {
 		return key, err
 	}
 	return key, object.only("dekRef", "reader", "keyId")
+}
+
+func deletedUsage(text string) (ref DekRef, err error) {
+	object, err := readJSONObject([]byte(text))
+	if err != nil {
+		return ref, err
+	}
+	if err := object.ref("dekRef", &ref); err != nil {
+		return ref, err
+	}
+	return ref, object.only("dekRef")
 }
 
 func readLines[T any](ctx context.Context, s *JSONLinesStore, look func(*rowIndex) T) (T, error) {

@@ -79,6 +79,42 @@ func (s *MemoryStore) Delete(ctx context.Context, row WrapRow) error {
 	})
 }
 
+// Usage implements [WrapStore].
+func (s *MemoryStore) Usage(ctx context.Context, ref DekRef) (*UsageRow, error) {
+	return readMemory(ctx, s, func(x *rowIndex) *UsageRow { return x.usageOf(ref) })
+}
+
+// Reserve implements [WrapStore].
+func (s *MemoryStore) Reserve(ctx context.Context, ref DekRef, count, limit uint64) (uint64, error) {
+	row, err := s.changeUsage(ctx, ref, func(row *UsageRow) error { return row.reserve(count, limit) })
+	return row.Reserved, err
+}
+
+// MarkInactive implements [WrapStore].
+func (s *MemoryStore) MarkInactive(ctx context.Context, ref DekRef, at uint64) (UsageRow, error) {
+	return s.changeUsage(ctx, ref, func(row *UsageRow) error { return row.markInactive(at) })
+}
+
+// DeleteUsage implements [WrapStore].
+func (s *MemoryStore) DeleteUsage(ctx context.Context, ref DekRef) error {
+	return s.write(ctx, func(x *rowIndex) error {
+		delete(x.usage, ref)
+		return nil
+	})
+}
+
+func (s *MemoryStore) changeUsage(ctx context.Context, ref DekRef, change func(*UsageRow) error) (UsageRow, error) {
+	var after UsageRow
+	err := s.write(ctx, func(x *rowIndex) error {
+		row, err := x.usageAfter(ref, change)
+		if err == nil {
+			x.usage[ref], after = row, row
+		}
+		return err
+	})
+	return after, err
+}
+
 func (s *MemoryStore) write(ctx context.Context, change func(*rowIndex) error) error {
 	if err := ctx.Err(); err != nil {
 		return err

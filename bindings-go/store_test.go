@@ -1,6 +1,7 @@
 package strongroom_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,13 @@ func TestTheJSONLinesStoreKeepsTheContract(t *testing.T) {
 	})
 }
 
+func TestTheMemoryFieldStoreKeepsTheContract(t *testing.T) {
+	storetest.RunFields(t, func(*testing.T) func() storetest.PutFieldStore {
+		store := strongroom.NewMemoryFieldStore()
+		return func() storetest.PutFieldStore { return store }
+	})
+}
+
 const wrapLine = `{"wrap":{"v":1,"purpose":"org-dek","owner":"acme","reader":"acme","version":1,"created":1761955200,` +
 	`"dekRef":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","provider":"aws-kms",` +
 	`"keyId":"arn:aws:kms:us-east-1:000000000000:key/a","blob":"YSB3cmFw"}}`
@@ -39,6 +47,12 @@ const activeLine = `{"active":{"org":"acme","dekRef":"AQEBAQEBAQEBAQEBAQEBAQEBAQ
 
 const deleteLine = `{"delete":{"dekRef":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","reader":"acme",` +
 	`"keyId":"arn:aws:kms:us-east-1:000000000000:key/a"}}`
+
+const (
+	usageLine       = `{"usage":{"dekRef":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","reserved":1024}}`
+	inactiveLine    = `{"usage":{"dekRef":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","reserved":1024,"inactiveSince":1761955200}}`
+	deleteUsageLine = `{"delete_usage":{"dekRef":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}}`
+)
 
 var (
 	wrapRow   = strongroom.WrapRowFromJSON([]byte(wrapLine[len(`{"wrap":`) : len(wrapLine)-1]))
@@ -53,7 +67,15 @@ func TestTheFileHasTheLinesThatEveryHostWrites(t *testing.T) {
 	must(t, store.CompareAndSetActive(t.Context(), activeRow))
 	must(t, store.Delete(t.Context(), wrapRow))
 	must(t, store.Delete(t.Context(), wrapRow))
-	want := wrapLine + "\n" + activeLine + "\n" + deleteLine + "\n"
+	ref := strongroom.DekRef(bytes.Repeat([]byte{1}, 32))
+	must(t, errOf(store.Reserve(t.Context(), ref, 1_024, 1<<32)))
+	for range 2 {
+		must(t, errOf(store.MarkInactive(t.Context(), ref, 1_761_955_200)))
+	}
+	for range 2 {
+		must(t, store.DeleteUsage(t.Context(), ref))
+	}
+	want := strings.Join([]string{wrapLine, activeLine, deleteLine, usageLine, inactiveLine, deleteUsageLine}, "\n") + "\n"
 	if got := read(t, path); got != want {
 		t.Fatalf("the file is\n%s", got)
 	}
@@ -95,6 +117,10 @@ func TestADamagedLineIsNeverSkipped(t *testing.T) {
 		strings.Replace(deleteLine, `"reader":"acme"`, `"reader":1`, 1), deleteLine[:len(deleteLine)-2] + `,"x":1}}`,
 		strings.Replace(deleteLine, `"reader"`, `"Reader"`, 1), strings.Replace(deleteLine, `AQE"`, `AQF"`, 1),
 		strings.Replace(deleteLine, `"reader":"acme"`, `"reader":"acme","reader":"acme"`, 1), `{"delete":null}`,
+		strings.Replace(usageLine, "1024", "-1", 1), strings.Replace(usageLine, "1024", "1024.0", 1),
+		strings.Replace(usageLine, "1024", "9007199254740992", 1), strings.Replace(usageLine, `"reserved"`, `"Reserved"`, 1),
+		strings.Replace(inactiveLine, "1761955200", "0", 1), strings.Replace(usageLine, "1024", `1024,"x":1`, 1),
+		`{"usage":{}}`, strings.Replace(deleteUsageLine, `AQE"`, `AQE","x":1`, 1), `{"delete_usage":{}}`,
 		strings.Replace(deleteLine, `"acme"`, `"\ud800"`, 1), strings.Replace(wrapLine, "acme", "acm\xff", 1),
 	} {
 		path := filepath.Join(t.TempDir(), "rows.jsonl")

@@ -24,7 +24,7 @@ import (
 // process. A store that lives in memory is returned again.
 func Run(t *testing.T, fresh func(t *testing.T) (open func() strongroom.WrapStore)) {
 	t.Helper()
-	for _, check := range slices.Concat(rowChecks, activeChecks, deleteChecks, sharedChecks) {
+	for _, check := range slices.Concat(rowChecks, activeChecks, deleteChecks, usageChecks, sharedChecks) {
 		t.Run(check.name, func(t *testing.T) {
 			open := fresh(t)
 			check.run(&probe{t, open(), open})

@@ -32,6 +32,10 @@ var broken = []struct {
 		func(s *strongroom.MemoryStore) strongroom.WrapStore { return &strictDelete{s} }},
 	{"a deleted row is found in no way",
 		func(s *strongroom.MemoryStore) strongroom.WrapStore { return &noDelete{s} }},
+	{"a sum above the limit is refused and changes nothing",
+		func(s *strongroom.MemoryStore) strongroom.WrapStore { return &noLimit{s} }},
+	{"since when a DEK is inactive is noted once",
+		func(s *strongroom.MemoryStore) strongroom.WrapStore { return &lastMark{s} }},
 	{"a context that is over changes nothing",
 		func(s *strongroom.MemoryStore) strongroom.WrapStore { return &deaf{s} }},
 }
@@ -110,6 +114,22 @@ func (s *strictDelete) Delete(ctx context.Context, row strongroom.WrapRow) error
 type noDelete struct{ *strongroom.MemoryStore }
 
 func (*noDelete) Delete(context.Context, strongroom.WrapRow) error { return nil }
+
+type noLimit struct{ *strongroom.MemoryStore }
+
+func (s *noLimit) Reserve(ctx context.Context, ref strongroom.DekRef, count, limit uint64) (uint64, error) {
+	if count == 0 || limit > 1<<53-1 {
+		return 0, strongroom.ErrBadInput
+	}
+	return s.MemoryStore.Reserve(ctx, ref, min(count, 1_000), 1<<40)
+}
+
+type lastMark struct{ *strongroom.MemoryStore }
+
+func (s *lastMark) MarkInactive(ctx context.Context, ref strongroom.DekRef, at uint64) (strongroom.UsageRow, error) {
+	_ = s.DeleteUsage(ctx, ref)
+	return s.MemoryStore.MarkInactive(ctx, ref, at)
+}
 
 type deaf struct{ *strongroom.MemoryStore }
 
