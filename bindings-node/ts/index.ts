@@ -28,6 +28,7 @@ export const fromText: CachingApi['fromText'] = api.fromText;
 export const kmsContext: CachingApi['kmsContext'] = api.kmsContext;
 
 export { StrongroomError, type ErrorName } from './host/error.js';
+export { MemoryFieldStore, type FieldStore, type StoredField } from './host/field-store.js';
 export { JsonLinesStore } from './host/jsonl-store.js';
 export type { Kms, RetryOptions } from './host/kms.js';
 export type { KmsVaultFactory, KmsVaultOptions } from './host/kms-vault.js';

@@ -3,6 +3,7 @@ import { bindKmsVault, type KmsVault as AnyKmsVault, type KmsVaultFactory } from
 import type { Vault } from '../../hosts/ts/src/vault.js';
 import { api } from './exports.js';
 
+export { MemoryFieldStore, type FieldStore, type StoredField } from '../../hosts/ts/src/field-store.js';
 export type { Kms, RetryOptions } from '../../hosts/ts/src/kms.js';
 export type { KmsVaultFactory, KmsVaultOptions } from '../../hosts/ts/src/kms-vault.js';
 export { type Manifest, readManifest } from '../../hosts/ts/src/manifest.js';

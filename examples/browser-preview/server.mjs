@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -40,6 +41,12 @@ export async function serve({ org, kms, cmks, store, exported, manifest, out, po
     'GET /rows.json': async () => JSON.stringify({ rows: await rows.rowsByReader(org), active: await rows.active(org) }),
     'GET /records.json': ({ searchParams }) => recordList(exported, searchParams.get('owner')),
     'GET /sealed.jsonl': ({ searchParams }) => sealedLines(exported, Object.fromEntries(searchParams)),
+    // Only a page that may hand resealed fields in has seals to reserve.
+    'POST /reserve': async (url, request) => {
+      if (out === undefined) return undefined;
+      const { dekRef, count, limit } = JSON.parse(await text(request));
+      return JSON.stringify(await rows.reserve(dekRef, count, limit));
+    },
     'PUT /resealed.jsonl': async (url, request) => {
       if (out === undefined) return undefined;
       await pipeline(request, createWriteStream(out, { mode: 0o600 }));

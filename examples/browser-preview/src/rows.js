@@ -1,8 +1,8 @@
 import { StrongroomError } from '@strongroom/wasm';
 
-import { json } from './server.js';
+import { json, post } from './server.js';
 
-/** The wrap rows that the server has for this org, read once. A preview writes none. */
+/** The wrap rows that the server has for this org, read once. A preview writes none; it reserves the seals of what it reseals. */
 export class ServedRows {
   #org;
   #loading;
@@ -37,6 +37,22 @@ export class ServedRows {
   }
 
   async delete() {
+    throw new StrongroomError('STORE_UNAVAILABLE');
+  }
+
+  async usage() {
+    return undefined;
+  }
+
+  async reserve(dekRef, count, limit) {
+    return post('/reserve', { dekRef, count, limit });
+  }
+
+  async markInactive() {
+    throw new StrongroomError('STORE_UNAVAILABLE');
+  }
+
+  async deleteUsage() {
     throw new StrongroomError('STORE_UNAVAILABLE');
   }
 

@@ -19,6 +19,13 @@ export async function text(path) {
   return (await get(path)).text();
 }
 
+/** Hands the server an object and gives its answer. */
+export async function post(path, body) {
+  const response = await fetch(path, { method: 'POST', body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${path}: HTTP status ${response.status}`);
+  return response.json();
+}
+
 async function get(path) {
   const response = await fetch(path);
   if (!response.ok) throw new Error(`${path}: HTTP status ${response.status}`);

@@ -3,20 +3,22 @@ import { dirname, resolve } from "node:path";
 
 import { fail, StrongroomError } from "./error.js";
 import { hasCode, withLock } from "./file-lock.js";
-import { plainActive, plainKey, plainRow, storedKey } from "./rows.js";
+import {
+  inactive, plainActive, plainKey, plainRef, plainRow, plainUsage, reserved, storedKey, storedUsageKey,
+} from "./rows.js";
 import { RowIndex, storeError, type RecordPlace, type RowKey, type WrapStore } from "./store.js";
 import { JsonNumber, readJson, type JsonValue } from "./strict-json.js";
-import type { ActiveRow, WrapRow } from "./types.js";
+import type { ActiveRow, UsageRow, WrapRow } from "./types.js";
 
 /**
- * A {@link WrapStore} in one file, a JSON object a line: `{"wrap": row}`, `{"active": row}` or
- * `{"delete": {dekRef, reader, keyId}}`.
+ * A {@link WrapStore} in one file, a JSON object a line: `{"wrap": row}`, `{"active": row}`,
+ * `{"usage": row}`, `{"delete": {dekRef, reader, keyId}}` or `{"delete_usage": {dekRef}}`.
  *
  * The file is only ever appended to; each line is on the disk before its call resolves, and the last
- * `active` line of an org counts. Several processes of one machine, in Node or Go, may use a file at
- * once: each reads on where it stopped, and a lock file beside it (its name with `.lock`) lets one
+ * `active` line of an org and the last `usage` line of a DEK count. Several processes of one machine, in
+ * Node, Go or Rust, may use a file at once: each reads on where it stopped, and a lock file beside it (its name with `.lock`) lets one
  * write at a time. A last line without its line feed was torn by a crash: readers pass over it and the
- * next writer cuts it off. Any other line that is not one of the three makes every call reject with
+ * next writer cuts it off. Any other line that is none of these makes every call reject with
  * `STORE_UNAVAILABLE`. The file is made, with mode 0600, by the first write.
  */
 export class JsonLinesStore implements WrapStore {
@@ -64,6 +66,34 @@ export class JsonLinesStore implements WrapStore {
   async delete(row: RowKey): Promise<void> {
     const key = plainKey(row);
     await this.#write((index) => (index.has(key) ? { delete: key } : undefined));
+  }
+
+  async usage(dekRef: string): Promise<UsageRow | undefined> {
+    const ref = plainRef(dekRef);
+    return this.#look((index) => index.usage(ref));
+  }
+
+  async reserve(dekRef: string, count: number, limit: number): Promise<number> {
+    return (await this.#changeUsage(dekRef, (row) => reserved(row, count, limit))).reserved;
+  }
+
+  markInactive(dekRef: string, at: number): Promise<UsageRow> {
+    return this.#changeUsage(dekRef, (row) => inactive(row, at));
+  }
+
+  async deleteUsage(dekRef: string): Promise<void> {
+    const ref = plainRef(dekRef);
+    await this.#write((index) => (index.usage(ref) ? { delete_usage: { dekRef: ref } } : undefined));
+  }
+
+  async #changeUsage(dekRef: string, change: (row: UsageRow) => UsageRow): Promise<UsageRow> {
+    let after: UsageRow = { dekRef: plainRef(dekRef), reserved: 0 };
+    await this.#write((index) => {
+      const before = index.usageOrNew(after.dekRef);
+      after = change(before);
+      return after === before ? undefined : { usage: after };
+    });
+    return after;
   }
 
   #look<T>(look: (index: RowIndex) => T): Promise<T> {
@@ -159,7 +189,7 @@ export class JsonLinesStore implements WrapStore {
   }
 }
 
-/** Takes in one line; what is none of the three is damage. */
+/** Takes in one line; what is none of those is damage. */
 function replay(index: RowIndex, bytes: Uint8Array): void {
   try {
     // Strict like the core: what one host repairs on reading, another would call damage.
@@ -170,7 +200,9 @@ function replay(index: RowIndex, bytes: Uint8Array): void {
       const row = plainRow(flat(value));
       if (!index.holds(row)) index.put(row);
     } else if (kind === "active") index.setActive(plainActive(flat(value)));
+    else if (kind === "usage") index.setUsage(plainUsage(flat(value)));
     else if (kind === "delete") index.delete(storedKey(flat(value)));
+    else if (kind === "delete_usage") index.deleteUsage(storedUsageKey(flat(value)));
     else fail("STORE_UNAVAILABLE");
   } catch {
     throw new StrongroomError("STORE_UNAVAILABLE");

@@ -1,7 +1,7 @@
 import { entries, members, text } from "./check.js";
 import { fail } from "./error.js";
 import type { RowKey } from "./store.js";
-import type { ActiveRow, WrapRow } from "./types.js";
+import type { ActiveRow, UsageRow, WrapRow } from "./types.js";
 
 // The core's rules for rows once more, because a store has no core: a row that no host reads must never
 // get into a file that several of them use. A test compares the two.
@@ -35,6 +35,38 @@ export function plainActive(value: unknown): ActiveRow {
   const fits = isRef(active.dekRef) && isVersion(active.version) && STATES.includes(active.state) && active.rev !== 0;
   if (!fits) fail("ROW_INCONSISTENT");
   return active as unknown as ActiveRow;
+}
+
+/** A copy of a `usage` row, as it is stored. */
+export function plainUsage(value: unknown): UsageRow {
+  const found = own(value);
+  const usage = plain(found, found.has("inactiveSince") ? INACTIVE_ROW : USAGE_ROW);
+  if (!isRef(usage.dekRef) || usage.inactiveSince === 0) fail("ROW_INCONSISTENT");
+  return usage as unknown as UsageRow;
+}
+
+/** A dek_ref (base64url). Throws `BAD_INPUT`. */
+export function plainRef(value: unknown): string {
+  return isRef(value) ? (value as string) : fail("BAD_INPUT");
+}
+
+/** The usage row after seals were reserved. Throws `BAD_INPUT` for no seals, `PRECONDITION_FAILED` above the limit. */
+export function reserved(row: UsageRow, count: unknown, limit: unknown): UsageRow {
+  if (!isWhole(count) || !isWhole(limit) || count === 0) fail("BAD_INPUT");
+  if (row.reserved + count > limit) fail("PRECONDITION_FAILED");
+  return { ...row, reserved: row.reserved + count };
+}
+
+/** The usage row with the second noted, unless one is noted. Throws `BAD_INPUT` for none. */
+export function inactive(row: UsageRow, at: unknown): UsageRow {
+  if (!isWhole(at) || at === 0) fail("BAD_INPUT");
+  return row.inactiveSince === undefined ? { ...row, inactiveSince: at } : row;
+}
+
+/** {@link plainRef} of a deletion that was stored. */
+export function storedUsageKey(value: unknown): string {
+  const key = plain(own(value), USAGE_KEY);
+  return isRef(key.dekRef) ? (key.dekRef as string) : fail("ROW_INCONSISTENT");
 }
 
 /** What a row, or a part of one, is found by. */
@@ -111,6 +143,9 @@ const ORG_ROW: Shape = {
 };
 const RECORD_ROW: Shape = { ...ORG_ROW, table: "name", record: "name" };
 const ACTIVE_ROW: Shape = { org: "name", dekRef: "token", version: "whole", state: "token", rev: "whole" };
+const USAGE_ROW: Shape = { dekRef: "token", reserved: "whole" };
+const INACTIVE_ROW: Shape = { ...USAGE_ROW, inactiveSince: "whole" };
+const USAGE_KEY: Shape = { dekRef: "token" };
 const ROW_KEY: Shape = { dekRef: "token", reader: "name", keyId: "keyId" };
 const STATES: readonly unknown[] = ["active", "tombstoned"];
 const MAX_VERSION = 2 ** 32 - 1;

@@ -209,6 +209,66 @@ export function testStore(name: string, make: () => WrapStore | Promise<WrapStor
     assert.equal(await store.active("acme"), undefined);
   });
 
+  check("a DEK that nobody reserved under has no usage row", async (store) => {
+    await store.putIfAbsent(orgDek(1));
+    await store.compareAndSetActive(active(1, 1));
+    assert.equal(await store.usage(ref(1)), undefined);
+  });
+
+  check("seals are summed up for each DEK, up to the limit itself", async (store) => {
+    assert.equal(await store.reserve(ref(1), 1_024, 2 ** 32), 1_024);
+    assert.equal(await store.reserve(ref(1), 2_048, 2 ** 32), 3_072);
+    assert.equal(await store.reserve(ref(2), 7, 7), 7);
+    assert.deepEqual(await store.usage(ref(1)), { dekRef: ref(1), reserved: 3_072 });
+    assert.equal(await store.usage(ref(3)), undefined);
+    assert.equal(await store.reserve(ref(3), Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+  });
+
+  check("a sum above the limit is refused and changes nothing", async (store) => {
+    await refused(store.reserve(ref(1), 6, 5), "PRECONDITION_FAILED");
+    assert.equal(await store.usage(ref(1)), undefined);
+    await store.reserve(ref(1), 4, 5);
+    for (const count of [2, 5, Number.MAX_SAFE_INTEGER]) await refused(store.reserve(ref(1), count, 5), "PRECONDITION_FAILED");
+    await refused(store.reserve(ref(1), 1, 3), "PRECONDITION_FAILED");
+    assert.deepEqual(await store.usage(ref(1)), { dekRef: ref(1), reserved: 4 });
+    assert.equal(await store.reserve(ref(1), 1, 5), 5);
+  });
+
+  check("no seals, and numbers that are none, are bad input", async (store) => {
+    for (const [count, limit] of [[0, 5], [-1, 5], [1.5, 5], [1, 2 ** 53], [NaN, 5], ["1", 5], [1n, 5]]) {
+      await refused(store.reserve(ref(1), count as number, limit as number), "BAD_INPUT");
+    }
+    for (const at of [0, -1, 1.5, 2 ** 53, "1"]) await refused(store.markInactive(ref(1), at as number), "BAD_INPUT");
+    for (const dekRef of ["", "x", ref(1).slice(1), `${ref(1)}=`]) await refused(store.reserve(dekRef, 1, 5), "BAD_INPUT");
+    assert.equal(await store.usage(ref(1)), undefined);
+  });
+
+  check("since when a DEK is inactive is noted once, and reserving leaves it alone", async (store) => {
+    for (const at of [500, 400, 600]) {
+      assert.deepEqual(await store.markInactive(ref(1), at), { dekRef: ref(1), reserved: 0, inactiveSince: 500 });
+    }
+    await store.reserve(ref(1), 3, 9);
+    assert.deepEqual(await store.usage(ref(1)), { dekRef: ref(1), reserved: 3, inactiveSince: 500 });
+  });
+
+  check("a deleted usage row is gone, and only that one", async (store) => {
+    await store.reserve(ref(1), 3, 9);
+    await store.reserve(ref(2), 4, 9);
+    await store.putIfAbsent(orgDek(1));
+    await store.deleteUsage(ref(1));
+    await store.deleteUsage(ref(1));
+    assert.equal(await store.usage(ref(1)), undefined);
+    assert.deepEqual(await store.usage(ref(2)), { dekRef: ref(2), reserved: 4 });
+    await store.delete(orgDek(1));
+    assert.deepEqual(await store.usage(ref(2)), { dekRef: ref(2), reserved: 4 });
+  });
+
+  check("of many who reserve at once none is lost and the limit holds", async (store) => {
+    const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => store.reserve(ref(1), 3, 60)));
+    assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 20);
+    assert.deepEqual(await store.usage(ref(1)), { dekRef: ref(1), reserved: 60 });
+  });
+
   check("of many who put different rows in one place one wins", async (store) => {
     const puts = Array.from({ length: 8 }, (_, at) => store.putIfAbsent({ ...orgDek(1), created: at + 1 }));
     const outcomes = await Promise.allSettled(puts);

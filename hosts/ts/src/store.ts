@@ -1,10 +1,10 @@
 import { fail, type StrongroomError } from "./error.js";
 import { fromOutside } from "./outside.js";
-import { plainActive, plainKey, plainRow } from "./rows.js";
-import type { ActiveRow, WrapRow } from "./types.js";
+import { inactive, plainActive, plainKey, plainRef, plainRow, reserved } from "./rows.js";
+import type { ActiveRow, UsageRow, WrapRow } from "./types.js";
 
 /**
- * Where wrap rows and `active` rows are kept. A store keeps members as they are, and refuses rows that
+ * Where wrap rows, `active` rows and `usage` rows are kept. A store keeps members as they are, and refuses rows that
  * the core would not read.
  *
  * Every method rejects with `STORE_UNAVAILABLE` when the storage can't be reached or read; it never
@@ -29,6 +29,18 @@ export interface WrapStore {
   compareAndSetActive(active: ActiveRow): Promise<void>;
   /** Removes the row under (dekRef, reader, keyId). One that isn't there is success. */
   delete(row: RowKey): Promise<void>;
+  /** A DEK's `usage` row. */
+  usage(dekRef: string): Promise<UsageRow | undefined>;
+  /**
+   * Adds seals to those reserved under a DEK, making the row where none is, and gives the sum. A sum above
+   * `limit` is `PRECONDITION_FAILED` and changes nothing; no seals, or a number that is not whole and safe,
+   * are `BAD_INPUT`. Of calls at once, in whatever process, none may be lost.
+   */
+  reserve(dekRef: string, count: number, limit: number): Promise<number>;
+  /** Notes since when (unix seconds) a DEK isn't the active one, unless that is noted, and gives the row afterwards. */
+  markInactive(dekRef: string, at: number): Promise<UsageRow>;
+  /** Removes a DEK's `usage` row. One that isn't there is success. */
+  deleteUsage(dekRef: string): Promise<void>;
 }
 
 /** A record of an owner. */
@@ -74,6 +86,26 @@ export class MemoryStore implements WrapStore {
   async delete(row: RowKey): Promise<void> {
     this.#index.delete(plainKey(row));
   }
+
+  async usage(dekRef: string): Promise<UsageRow | undefined> {
+    return this.#index.usage(plainRef(dekRef));
+  }
+
+  async reserve(dekRef: string, count: number, limit: number): Promise<number> {
+    const row = reserved(this.#index.usageOrNew(plainRef(dekRef)), count, limit);
+    this.#index.setUsage(row);
+    return row.reserved;
+  }
+
+  async markInactive(dekRef: string, at: number): Promise<UsageRow> {
+    const row = inactive(this.#index.usageOrNew(plainRef(dekRef)), at);
+    this.#index.setUsage(row);
+    return { ...row };
+  }
+
+  async deleteUsage(dekRef: string): Promise<void> {
+    this.#index.deleteUsage(plainRef(dekRef));
+  }
 }
 
 /** Rows in memory, found by what a store must find them by. */
@@ -82,6 +114,7 @@ export class RowIndex {
   readonly #byOwner = new Map<string, Map<string, WrapRow>>();
   readonly #byReader = new Map<string, Map<string, WrapRow>>();
   readonly #active = new Map<string, ActiveRow>();
+  readonly #usage = new Map<string, UsageRow>();
 
   rows(dekRef: string, reader: string): WrapRow[] {
     return copies(this.#byDek.get(name(dekRef, reader)));
@@ -137,6 +170,24 @@ export class RowIndex {
 
   setActive(active: ActiveRow): void {
     this.#active.set(active.org, active);
+  }
+
+  usage(dekRef: string): UsageRow | undefined {
+    const found = this.#usage.get(dekRef);
+    return found && { ...found };
+  }
+
+  /** A DEK's `usage` row, or what it begins as. */
+  usageOrNew(dekRef: string): UsageRow {
+    return this.usage(dekRef) ?? { dekRef, reserved: 0 };
+  }
+
+  setUsage(row: UsageRow): void {
+    this.#usage.set(row.dekRef, row);
+  }
+
+  deleteUsage(dekRef: string): void {
+    this.#usage.delete(dekRef);
   }
 
   #places(row: WrapRow): [Map<string, Map<string, WrapRow>>, string][] {

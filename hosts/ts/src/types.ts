@@ -85,6 +85,15 @@ export interface ActiveRow {
   readonly rev: number;
 }
 
+/** Counts, over all processes, the seals that were reserved under a DEK. */
+export interface UsageRow {
+  readonly dekRef: string;
+  /** Seals that processes have taken, used or not; up to 2^53-1. */
+  readonly reserved: number;
+  /** Unix seconds (from 1) in which another DEK became the active one. */
+  readonly inactiveSince?: number;
+}
+
 /** What the KMS must be asked: plain data, with the KMS API's own names in `params`. Holds no DEK. */
 export interface KmsRequest {
   /** Names the request towards the vault that made it. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { MemoryStore } from "../build/store.js";
-import { api, AT, cmkOf, codeOf, ENDPOINT, hesitant, KmsVault, rotated, session, TestKms, tick, utf8 } from "./support.mjs";
+import { api, AT, STORE_METHODS, cmkOf, codeOf, ENDPOINT, hesitant, KmsVault, rotated, session, TestKms, tick, utf8 } from "./support.mjs";
 
 const RECORD = { scope: "record" };
 const OTHER = { ...AT, record: "h-2" };
@@ -13,10 +13,7 @@ const turns = async (count) => {
 };
 /** A store whose methods of `changes` stand in front of another's. */
 const over = (store, changes) => ({
-  ...Object.fromEntries(
-    ["rows", "rowsByOwner", "rowsByReader", "putIfAbsent", "active", "compareAndSetActive", "delete"]
-      .map((method) => [method, (...args) => store[method](...args)]),
-  ),
+  ...Object.fromEntries(STORE_METHODS.map((method) => [method, (...args) => store[method](...args)])),
   ...changes,
 });
 const storedRefs = async (store) => (await store.rowsByOwner("acme")).map(({ dekRef }) => dekRef);

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { MemoryStore } from "../build/store.js";
-import { AT, codeOf, rotated, session, tick, utf8 } from "./support.mjs";
+import { AT, STORE_METHODS, codeOf, rotated, session, tick, utf8 } from "./support.mjs";
 
 /** A store whose answers about `active` go through `change`. */
 function showing(store, change) {
   const shown = Object.create(store);
-  for (const method of ["rows", "rowsByOwner", "rowsByReader", "putIfAbsent", "compareAndSetActive", "delete"]) {
+  for (const method of STORE_METHODS.filter((method) => method !== "active")) {
     shown[method] = (...args) => store[method](...args);
   }
   shown.active = async (org) => change(await store.active(org));

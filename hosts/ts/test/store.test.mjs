@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 
 import { withLock } from "../build/file-lock.js";
 import { JsonLinesStore } from "../build/jsonl-store.js";
+import { testFieldStore } from "../build/field-store-contract.js";
+import { MemoryFieldStore } from "../build/field-store.js";
 import { testStore } from "../build/store-contract.js";
 import { MemoryStore } from "../build/store.js";
 import { api, codeOf } from "./support.mjs";
@@ -19,6 +21,7 @@ const newPath = () => join(folder, `${++made}.jsonl`);
 
 testStore("memory", () => new MemoryStore());
 testStore("JSON lines", () => new JsonLinesStore(newPath()));
+testFieldStore("memory", () => new MemoryFieldStore());
 
 const row = (at = 1) => ({
   v: 1, purpose: "org-dek", owner: "acme", reader: "acme", version: at, created: 1, provider: "aws-kms",
@@ -45,9 +48,16 @@ test("each change is one line, and what changes nothing writes nothing", async (
   await store.compareAndSetActive(active(1));
   await store.delete(row());
   await store.delete(row());
+  const { dekRef } = row();
+  await store.reserve(dekRef, 1_024, 2 ** 32);
+  for (let times = 0; times < 2; times++) await store.markInactive(dekRef, 1_761_955_200);
+  for (let times = 0; times < 2; times++) await store.deleteUsage(dekRef);
   assert.deepEqual(readFileSync(path, "utf8").split("\n"), [
     JSON.stringify({ wrap: row() }), JSON.stringify({ active: active(1) }),
-    JSON.stringify({ delete: { dekRef: row().dekRef, reader: "acme", keyId: "key-1" } }), "",
+    JSON.stringify({ delete: { dekRef, reader: "acme", keyId: "key-1" } }),
+    `{"usage":{"dekRef":"${dekRef}","reserved":1024}}`,
+    `{"usage":{"dekRef":"${dekRef}","reserved":1024,"inactiveSince":1761955200}}`,
+    `{"delete_usage":{"dekRef":"${dekRef}"}}`, "",
   ]);
   assert.equal(existsSync(`${path}.lock`), false);
 });
@@ -95,6 +105,10 @@ test("a damaged line is trouble in every call and nothing is written behind it",
     "", "{}", "null", "[]", "x", '{"wrap":{}}', '{"wrap":null}', '{"active":{}}', '{"delete":{}}', '{"other":{}}',
     JSON.stringify({ wrap: row(2), active: active(1) }), JSON.stringify({ wrap: { ...row(2), more: 1 } }),
     JSON.stringify({ wrap: { ...row(1), blob: "Ag==" } }), JSON.stringify({ active: { ...active(1), rev: 0 } }),
+    ...["-1", "1.0", "9007199254740992", '"1"', '1,"more":1', '1,"inactiveSince":0'].map(
+      (count) => `{"usage":{"dekRef":"${row().dekRef}","reserved":${count}}}`,
+    ),
+    '{"usage":{}}', '{"delete_usage":{}}', `{"delete_usage":{"dekRef":"${row().dekRef}","more":1}}`, '{"delete_usage":{"dekRef":"A"}}',
   ];
   for (const damage of damages) {
     const path = newPath();

@@ -66,10 +66,16 @@ export class TestKms {
   }
 }
 
+/** Every method of a row store. */
+export const STORE_METHODS = [
+  "rows", "rowsByOwner", "rowsByReader", "putIfAbsent", "active", "compareAndSetActive", "delete",
+  "usage", "reserve", "markInactive", "deleteUsage",
+];
+
 /** A store that takes its time and fails on command: `fail(method, args)` throws what it likes. */
 export function hesitant(store, fail = () => {}) {
   const wrapped = { calls: [] };
-  for (const method of ["rows", "rowsByOwner", "rowsByReader", "putIfAbsent", "active", "compareAndSetActive", "delete"]) {
+  for (const method of STORE_METHODS) {
     wrapped[method] = async (...args) => {
       wrapped.calls.push(method);
       await tick(Math.random() * 3);
