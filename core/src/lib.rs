@@ -45,4 +45,4 @@ pub use vault::{
     DekStatus, MAX_BATCH, Minted, OpenItem, ResealOptions, Scope, SealItem, SealOptions, Vault, VaultOptions,
 };
 pub use version::version;
-pub use wrap::{ActiveRow, MAX_BLOB, Provider, Purpose, RowKey, WrapRow};
+pub use wrap::{ActiveRow, MAX_BLOB, Provider, Purpose, RowKey, UsageRow, WrapRow};

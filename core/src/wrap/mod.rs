@@ -3,9 +3,11 @@
 mod active;
 mod local;
 mod row;
+mod usage;
 
 pub use active::ActiveRow;
 pub(crate) use local::draw_iv;
 pub(crate) use local::{LocalWrap, seal_local};
 pub use row::{MAX_BLOB, Provider, Purpose, RowKey, WrapRow};
 pub(crate) use row::{MAX_CREATED, record_digest};
+pub use usage::UsageRow;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a failed expectation is a panic here")]
 
-use strongroom::{ActiveRow, DekRef, Error, WrapRow};
+use strongroom::{ActiveRow, DekRef, Error, UsageRow, WrapRow};
 
 use crate::{RecordPlace, WrapStore};
 
@@ -19,6 +19,8 @@ pub async fn run<S: WrapStore>(open: impl Fn() -> S) {
     never_replaces_a_row(&store).await;
     deletes_one_row_only(&store).await;
     writes_active_rows_by_revision_only(&store).await;
+    sums_seals_up_to_their_limit(&store).await;
+    notes_once_since_when_a_dek_rests(&store).await;
     still_has_everything(&open()).await;
 }
 
@@ -93,12 +95,46 @@ async fn writes_active_rows_by_revision_only<S: WrapStore>(store: &S) {
     store.compare_and_set_active(&active("globex", 7, 1)).await.unwrap();
 }
 
+async fn sums_seals_up_to_their_limit<S: WrapStore>(store: &S) {
+    assert_eq!(store.usage(&dek(1)).await, Ok(None));
+    assert_eq!(store.reserve(&dek(1), 6, 5).await, Err(Error::PreconditionFailed));
+    assert_eq!(store.usage(&dek(1)).await, Ok(None));
+    assert_eq!(store.reserve(&dek(1), 1_024, 1 << 32).await, Ok(1_024));
+    assert_eq!(store.reserve(&dek(1), 2_048, 1 << 32).await, Ok(3_072));
+    assert_eq!(store.reserve(&dek(2), 7, 7).await, Ok(7));
+    for (count, limit) in [(1, 3_072), (2, 3_073), (u64::MAX, 1 << 32), (1, 5)] {
+        assert_eq!(store.reserve(&dek(1), count, limit).await, Err(Error::PreconditionFailed));
+    }
+    for (count, limit) in [(0, 5), (1, 1 << 53), (1, u64::MAX)] {
+        assert_eq!(store.reserve(&dek(1), count, limit).await, Err(Error::BadInput));
+    }
+    assert_eq!(store.usage(&dek(1)).await, Ok(Some(usage(1, 3_072, None))));
+    store.delete_usage(&dek(2)).await.unwrap();
+    store.delete_usage(&dek(2)).await.unwrap();
+    assert_eq!(store.usage(&dek(2)).await, Ok(None));
+}
+
+async fn notes_once_since_when_a_dek_rests<S: WrapStore>(store: &S) {
+    for at in [0, 1 << 53, u64::MAX] {
+        assert_eq!(store.mark_inactive(&dek(3), at).await, Err(Error::BadInput));
+    }
+    assert_eq!(store.usage(&dek(3)).await, Ok(None));
+    for at in [500, 400, 600] {
+        assert_eq!(store.mark_inactive(&dek(3), at).await, Ok(usage(3, 0, Some(500))));
+    }
+    assert_eq!(store.reserve(&dek(3), 4, 9).await, Ok(4));
+    assert_eq!(store.usage(&dek(3)).await, Ok(Some(usage(3, 4, Some(500)))));
+}
+
 async fn still_has_everything<S: WrapStore>(store: &S) {
     let left: Vec<_> = all_rows().into_iter().filter(|row| row.key_id() != OTHER_CMK).collect();
     if store.active("acme").await.unwrap().is_some() {
         assert_eq!(store.rows_by_owner("acme", None).await.unwrap(), left);
         assert_eq!(store.active("acme").await.unwrap(), Some(active("acme", 2, 2)));
         assert_eq!(store.active("globex").await.unwrap(), Some(active("globex", 7, 1)));
+        assert_eq!(store.usage(&dek(1)).await.unwrap(), Some(usage(1, 3_072, None)));
+        assert_eq!(store.usage(&dek(2)).await.unwrap(), None);
+        assert_eq!(store.usage(&dek(3)).await.unwrap(), Some(usage(3, 4, Some(500))));
     }
 }
 
@@ -132,6 +168,10 @@ fn active(org: &str, version: u32, rev: u64) -> ActiveRow {
         dek(1).to_text()
     );
     ActiveRow::from_json(json.as_bytes()).unwrap()
+}
+
+fn usage(number: u8, reserved: u64, inactive_since: Option<u64>) -> UsageRow {
+    UsageRow::from_parts(dek(number), reserved, inactive_since).unwrap()
 }
 
 fn with(row: &WrapRow, from: &str, to: &str) -> WrapRow {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use strongroom::{ActiveRow, DekRef, Error, RowKey, WrapRow};
+use strongroom::{ActiveRow, DekRef, Error, RowKey, UsageRow, WrapRow};
 
 use crate::RecordPlace;
 
@@ -10,6 +10,7 @@ use crate::RecordPlace;
 pub(crate) struct RowIndex {
     rows: BTreeMap<RowKey, (u64, WrapRow)>,
     active: HashMap<String, ActiveRow>,
+    usage: HashMap<[u8; 32], UsageRow>,
     stored: u64,
 }
 
@@ -66,6 +67,23 @@ impl RowIndex {
     pub(crate) fn check_next(&self, row: &ActiveRow) -> Result<(), Error> {
         let stored = self.active.get(row.org()).map_or(0, ActiveRow::rev);
         if stored.checked_add(1) == Some(row.rev()) { Ok(()) } else { Err(Error::PreconditionFailed) }
+    }
+
+    pub(crate) fn usage_of(&self, dek_ref: &DekRef) -> Option<&UsageRow> {
+        self.usage.get(dek_ref.as_bytes())
+    }
+
+    /// A DEK's `usage` row, or what it begins as.
+    pub(crate) fn usage_or_new(&self, dek_ref: &DekRef) -> UsageRow {
+        self.usage_of(dek_ref).cloned().unwrap_or_else(|| UsageRow::new(*dek_ref))
+    }
+
+    pub(crate) fn set_usage(&mut self, row: UsageRow) {
+        self.usage.insert(*row.dek_ref().as_bytes(), row);
+    }
+
+    pub(crate) fn remove_usage(&mut self, dek_ref: &DekRef) {
+        self.usage.remove(dek_ref.as_bytes());
     }
 
     pub(crate) fn activate(&mut self, row: ActiveRow) {

@@ -6,19 +6,20 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use strongroom::{ActiveRow, DekRef, Error, RowKey, WrapRow};
+use strongroom::{ActiveRow, DekRef, Error, RowKey, UsageRow, WrapRow};
 
 use crate::index::RowIndex;
 use crate::lock_file::LockFile;
 use crate::{RecordPlace, WrapStore};
 
-/// Rows in one file: `{"wrap": row}`, `{"active": row}` or `{"delete": {dekRef, reader, keyId}}` a line.
+/// Rows in one file: `{"wrap": row}`, `{"active": row}`, `{"usage": row}`, `{"delete": {dekRef, reader,
+/// keyId}}` or `{"delete_usage": {dekRef}}` a line.
 ///
 /// The file is only ever appended to, and each line is on the disk before its call returns. Several
 /// processes of one machine, in Rust, Go or Node, may use a file at once: each reads on where it
 /// stopped, and a lock file beside it lets one write at a time. A last line without its line feed was
-/// torn by a crash: readers pass over it and the next writer cuts it off. Any other line that is not
-/// one of the three is damage, and every call then answers [`Error::StoreUnavailable`].
+/// torn by a crash: readers pass over it and the next writer cuts it off. Any other line that is
+/// none of these is damage, and every call then answers [`Error::StoreUnavailable`].
 ///
 /// The calls block while they read and write the file.
 pub struct JsonLinesStore {
@@ -62,6 +63,23 @@ impl JsonLinesStore {
             state.catch_up(&self.path)?;
         }
         Ok(())
+    }
+}
+
+impl JsonLinesStore {
+    fn change_usage(
+        &self,
+        dek_ref: &DekRef,
+        change: impl FnOnce(&mut UsageRow) -> Result<(), Error>,
+    ) -> Result<UsageRow, Error> {
+        let mut after = UsageRow::new(*dek_ref);
+        self.write(|index| {
+            after = index.usage_or_new(dek_ref);
+            change(&mut after)?;
+            let is_new = index.usage_of(dek_ref) != Some(&after);
+            Ok(is_new.then(|| format!("{{\"usage\":{}}}", after.to_json())))
+        })?;
+        Ok(after)
     }
 }
 
@@ -111,6 +129,10 @@ impl Read {
             }
         } else if let Some(row) = member(line, b"{\"active\":") {
             self.index.activate(ActiveRow::from_json(row)?);
+        } else if let Some(row) = member(line, b"{\"usage\":") {
+            self.index.set_usage(UsageRow::from_json(row)?);
+        } else if let Some(key) = member(line, b"{\"delete_usage\":") {
+            self.index.remove_usage(&UsageRow::key_from_json(key)?);
         } else {
             let key = member(line, b"{\"delete\":").ok_or(Error::Malformed)?;
             self.index.remove(&RowKey::from_json(key)?);
@@ -149,6 +171,25 @@ impl WrapStore for JsonLinesStore {
 
     async fn delete(&self, key: &RowKey) -> Result<(), Error> {
         self.write(|index| Ok(index.holds(key).then(|| format!("{{\"delete\":{}}}", key.to_json()))))
+    }
+
+    async fn usage(&self, dek_ref: &DekRef) -> Result<Option<UsageRow>, Error> {
+        self.look(|index| index.usage_of(dek_ref).cloned())
+    }
+
+    async fn reserve(&self, dek_ref: &DekRef, count: u64, limit: u64) -> Result<u64, Error> {
+        Ok(self.change_usage(dek_ref, |row| row.reserve(count, limit).map(drop))?.reserved())
+    }
+
+    async fn mark_inactive(&self, dek_ref: &DekRef, at: u64) -> Result<UsageRow, Error> {
+        self.change_usage(dek_ref, |row| row.mark_inactive(at))
+    }
+
+    async fn delete_usage(&self, dek_ref: &DekRef) -> Result<(), Error> {
+        self.write(|index| {
+            let is_there = index.usage_of(dek_ref).is_some();
+            Ok(is_there.then(|| format!("{{\"delete_usage\":{{\"dekRef\":\"{}\"}}}}", dek_ref.to_text())))
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use strongroom::{ActiveRow, DekRef, Error, RowKey, WrapRow};
+use strongroom::{ActiveRow, DekRef, Error, RowKey, UsageRow, WrapRow};
 
 use crate::index::RowIndex;
 use crate::{RecordPlace, WrapStore};
@@ -59,6 +59,31 @@ impl WrapStore for MemoryStore {
 
     async fn delete(&self, key: &RowKey) -> Result<(), Error> {
         self.index()?.remove(key);
+        Ok(())
+    }
+
+    async fn usage(&self, dek_ref: &DekRef) -> Result<Option<UsageRow>, Error> {
+        Ok(self.index()?.usage_of(dek_ref).cloned())
+    }
+
+    async fn reserve(&self, dek_ref: &DekRef, count: u64, limit: u64) -> Result<u64, Error> {
+        let mut index = self.index()?;
+        let mut row = index.usage_or_new(dek_ref);
+        let sum = row.reserve(count, limit)?;
+        index.set_usage(row);
+        Ok(sum)
+    }
+
+    async fn mark_inactive(&self, dek_ref: &DekRef, at: u64) -> Result<UsageRow, Error> {
+        let mut index = self.index()?;
+        let mut row = index.usage_or_new(dek_ref);
+        row.mark_inactive(at)?;
+        index.set_usage(row.clone());
+        Ok(row)
+    }
+
+    async fn delete_usage(&self, dek_ref: &DekRef) -> Result<(), Error> {
+        self.index()?.remove_usage(dek_ref);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use strongroom::{ActiveRow, DekRef, Error, RowKey, WrapRow};
+use strongroom::{ActiveRow, DekRef, Error, RowKey, UsageRow, WrapRow};
 
 /// One record of an owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct RecordPlace {
     pub record: String,
 }
 
-/// Keeps wrap rows and `active` rows.
+/// Keeps wrap rows, `active` rows and `usage` rows.
 ///
 /// Every store must pass `contract::run` (feature `contract`). Lists stand in the order in
 /// which the rows were stored. Where a store can't be read or written, its calls answer
@@ -45,4 +45,21 @@ pub trait WrapStore: Send + Sync {
 
     /// Deletes the row under a key. Succeeds if there is none.
     fn delete(&self, key: &RowKey) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// A DEK's `usage` row, if there is one.
+    fn usage(&self, dek_ref: &DekRef) -> impl Future<Output = Result<Option<UsageRow>, Error>> + Send;
+
+    /// Adds seals to those reserved under a DEK, making the row where none is, and gives the sum. Of
+    /// calls at once, in whatever process, none may be lost.
+    ///
+    /// Answers [`Error::PreconditionFailed`], and changes nothing, if that would pass the limit;
+    /// [`Error::BadInput`] for no seals or a limit above 2^53-1.
+    fn reserve(&self, dek_ref: &DekRef, count: u64, limit: u64) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Notes since when (unix seconds, from 1) a DEK isn't the active one, unless that is noted, and
+    /// gives the row that stands there afterwards.
+    fn mark_inactive(&self, dek_ref: &DekRef, at: u64) -> impl Future<Output = Result<UsageRow, Error>> + Send;
+
+    /// Removes a DEK's `usage` row. Succeeds if there is none.
+    fn delete_usage(&self, dek_ref: &DekRef) -> impl Future<Output = Result<(), Error>> + Send;
 }

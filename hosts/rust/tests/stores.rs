@@ -59,6 +59,14 @@ fn damage_is_never_skipped() {
         format!("{{\"active\":{}}}", good.replace("\"rev\":1", "\"rev\":0")),
         format!("{{\"wrap\":{good}}}"),
         "{\"delete\":{\"dekRef\":\"AA\",\"reader\":\"a\",\"keyId\":\"k\"}}".into(),
+        "{\"usage\":{}}".into(),
+        usage("-1"),
+        usage("1.0"),
+        usage("9007199254740992"),
+        usage("1,\"inactiveSince\":0"),
+        usage("1,\"more\":1"),
+        "{\"delete_usage\":{}}".into(),
+        "{\"delete_usage\":{\"dekRef\":\"AA\"}}".into(),
     ] {
         fs::write(&path, format!("{line}\n")).unwrap();
         assert_eq!(JsonLinesStore::open(&path).err(), Some(Error::StoreUnavailable), "{line}");
@@ -75,6 +83,27 @@ fn what_another_process_writes_is_seen() {
     assert_eq!(block_on(other.compare_and_set_active(&active(1))), Err(Error::PreconditionFailed));
     block_on(other.compare_and_set_active(&active(2))).unwrap();
     assert_eq!(block_on(one.active("acme")), Ok(Some(active(2))));
+}
+
+#[test]
+fn the_file_has_the_lines_that_every_host_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let (store, dek_ref) = (JsonLinesStore::open(&path).unwrap(), DekRef::from([1; 32]));
+    assert_eq!(block_on(store.reserve(&dek_ref, 1_024, 1 << 32)), Ok(1_024));
+    for _ in 0..2 {
+        block_on(store.mark_inactive(&dek_ref, 1_761_955_200)).unwrap();
+    }
+    for _ in 0..2 {
+        block_on(store.delete_usage(&dek_ref)).unwrap();
+    }
+    let text = dek_ref.to_text();
+    let wanted = format!(
+        "{}\n{}\n{{\"delete_usage\":{{\"dekRef\":\"{text}\"}}}}\n",
+        usage("1024"),
+        usage("1024,\"inactiveSince\":1761955200")
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), wanted);
 }
 
 #[test]
@@ -113,6 +142,10 @@ fn a_dead_process_s_lock_is_broken_and_a_living_one_s_is_not() {
     fs::write(&lock, format!("{} 0011223344556677\n", std::process::id())).unwrap();
     assert_eq!(block_on(store.compare_and_set_active(&active(2))), Err(Error::StoreUnavailable));
     assert!(Path::new(&lock).exists());
+}
+
+fn usage(reserved: &str) -> String {
+    format!("{{\"usage\":{{\"dekRef\":\"{}\",\"reserved\":{reserved}}}}}", DekRef::from([1; 32]).to_text())
 }
 
 fn active(rev: u64) -> ActiveRow {
