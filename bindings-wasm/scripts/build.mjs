@@ -56,7 +56,7 @@ const common = {
 
 /** The modules of the main entry. */
 const VAULT =
-  /hosts\/ts\/src\/(base64|bind|check|convert|error|frame|json|options|vault)\.ts$|bindings-wasm\/ts\/(exports|instance|pack|raw)\.ts$|\/strongroom\.js$/;
+  /hosts\/ts\/src\/(base64|bind|check|convert|error|frame|json|options|vault)\.ts$|bindings-wasm\/ts\/(exports|instance|pack|raw)\.ts$|\/strongroom\.js$|\/snippets\//;
 
 // One graph, so that the entries share the instance and the error class.
 await bundle(

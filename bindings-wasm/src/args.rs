@@ -1,87 +1,77 @@
-//! An operation's arguments as `ts/pack.ts` packs them, in the order of the raw interface:
-//! a number as 8 bytes; text, bytes and a `bigint` as a length of 4 bytes and so many
-//! bytes; what is absent as the length 2^32-1. All little-endian, as the machine underneath.
+//! An operation's arguments as `ts/pack.ts` packs them, in the order of the raw interface: each
+//! a length of 4 bytes and so many bytes, a number's being 8 bytes; what is absent is the length
+//! 2^32-1. All little-endian, as the machine underneath.
 //!
 //! Nothing here fails. What the packing never makes (too few bytes, ill-formed text) reads as
 //! what the core refuses wherever it matters: an empty text, no bytes, zero.
 
 use strongroom::{Binding, Error, KmsReply};
 
+use crate::secret::Secret;
+
 /// Stands where a length would, for an argument that is absent.
 const ABSENT: u32 = u32::MAX;
 
-/// Reads arguments front to back. Borrows them mutably, because a reply's DEK is wiped where it lies.
-pub(crate) struct Args<'a>(&'a mut [u8]);
+/// An argument in every way in which it can be read. All of it at once, because then an operation
+/// finds its arguments where it wants them, without a call for each.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Arg<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) number: u64,
+    pub(crate) given: bool,
+}
 
-impl<'a> Args<'a> {
-    pub(crate) const fn new(packed: &'a mut [u8]) -> Self {
-        Self(packed)
-    }
+/// As many as an operation has at most; what isn't there is absent.
+pub(crate) type Args<'a> = [Arg<'a>; 12];
 
-    /// A number.
-    pub(crate) fn number(&mut self) -> u64 {
-        u64_of(self.take(8))
-    }
+pub(crate) fn unpack(mut packed: &[u8]) -> Args<'_> {
+    core::array::from_fn(|_| next(&mut packed))
+}
 
-    /// A number of the type u32. A greater one reads as 0: versions and days have no 0.
-    pub(crate) fn small(&mut self) -> u32 {
-        u32::try_from(self.number()).unwrap_or(0)
-    }
-
-    pub(crate) fn flag(&mut self) -> bool {
-        self.number() == 1
-    }
-
-    /// Bytes that may be absent.
-    pub(crate) fn optional(&mut self) -> Option<&'a mut [u8]> {
-        let len = (&*self.take(4)).try_into().map_or(ABSENT, |len: &[u8; 4]| u32::from_le_bytes(*len));
-        (len != ABSENT).then(|| self.take(len as usize))
-    }
-
-    pub(crate) fn bytes(&mut self) -> &'a [u8] {
-        self.optional().unwrap_or_default()
-    }
-
-    pub(crate) fn text(&mut self) -> &'a str {
-        text_of(self.bytes())
-    }
-
-    /// A `bigint` that may be absent.
-    pub(crate) fn big(&mut self) -> Option<u64> {
-        self.optional().map(u64_of)
-    }
-
-    /// The five arguments that stand for a binding.
-    pub(crate) fn binding(&mut self) -> Result<Binding<'a>, Error> {
-        let binding = Binding::new(self.text(), self.text(), self.text(), self.text())?;
-        Ok(match self.big() {
-            Some(revision) => binding.with_revision(revision),
-            None => binding,
-        })
-    }
-
-    /// The five arguments that stand for a KMS's reply.
-    pub(crate) fn reply(&mut self) -> KmsReply<'a> {
-        KmsReply {
-            endpoint: self.text(),
-            error: self.optional().map(|text| text_of(text)),
-            key_id: self.optional().map(|text| text_of(text)),
-            plaintext: self.optional(),
-            ciphertext_blob: self.optional().map(|bytes| &*bytes),
+fn next<'a>(packed: &mut &'a [u8]) -> Arg<'a> {
+    let mut arg = Arg::default();
+    if let Some((len, rest)) = packed.split_first_chunk() {
+        *packed = rest;
+        let len = u32::from_le_bytes(*len);
+        arg.given = len != ABSENT;
+        if arg.given {
+            (arg.bytes, *packed) = rest.split_at_checked(len as usize).unwrap_or_default();
+            arg.text = strongroom::text(arg.bytes).unwrap_or_default();
+            arg.number = arg.bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         }
     }
+    arg
+}
 
-    fn take(&mut self, len: usize) -> &'a mut [u8] {
-        let (bytes, rest) = core::mem::take(&mut self.0).split_at_mut_checked(len).unwrap_or_default();
-        self.0 = rest;
-        bytes
+impl<'a> Arg<'a> {
+    /// A number of the type u32. A greater one reads as 0: versions and days have no 0.
+    pub(crate) fn small(&self) -> u32 {
+        u32::try_from(self.number).unwrap_or(0)
+    }
+
+    pub(crate) const fn flag(&self) -> bool {
+        self.number == 1
     }
 }
 
-fn text_of(bytes: &[u8]) -> &str {
-    strongroom::text(bytes).unwrap_or_default()
+/// The five arguments that stand for a binding, and what comes after them.
+pub(crate) fn binding<'a>(args: &[Arg<'a>]) -> Result<Binding<'a>, Error> {
+    let [org, table, record, field, revision, ..] = args else { return Err(Error::BadInput) };
+    let binding = Binding::new(org.text, table.text, record.text, field.text)?;
+    Ok(if revision.given { binding.with_revision(revision.number) } else { binding })
 }
 
-fn u64_of(bytes: &mut [u8]) -> u64 {
-    (&*bytes).try_into().map_or(0, |bytes: &[u8; 8]| u64::from_le_bytes(*bytes))
+/// The five arguments that stand for a KMS's reply, and what comes after them. The DEK in it is
+/// copied into `dek`, where the core wipes it.
+pub(crate) fn reply<'b>(args: &'b [Arg<'_>], dek: &'b mut Secret) -> KmsReply<'b> {
+    let [endpoint, error, key_id, plaintext, blob, ..] = args else { return KmsReply::default() };
+    *dek = plaintext.bytes.to_vec().into();
+    KmsReply {
+        endpoint: endpoint.text,
+        error: error.given.then_some(error.text),
+        key_id: key_id.given.then_some(key_id.text),
+        plaintext: plaintext.given.then_some(dek.as_mut_slice()),
+        ciphertext_blob: blob.given.then_some(blob.bytes),
+    }
 }

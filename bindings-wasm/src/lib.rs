@@ -3,9 +3,10 @@
 //! (`ts/raw.ts`) packs, unpacks, and offers the operations by name.
 //!
 //! One door, because every further exported function would cost each page that loads the
-//! module its own glue on both sides. An error is thrown as its number. A panic is a trap,
-//! after which that TypeScript lets nothing more into the module; so no message of a panic
-//! is ever made, and the module carries none of std's formatting.
+//! module its own glue on both sides, and so would every value that is more than a number:
+//! bytes lie in one buffer of the module's, [`room`], which JavaScript writes and reads in
+//! place. A panic is a trap, after which that TypeScript lets nothing more into the module; so
+//! no message of a panic is ever made, and the module carries none of std's formatting.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![forbid(unsafe_code)]
 
@@ -18,46 +19,50 @@ mod ops;
 mod secret;
 mod slab;
 
-use js_sys::Uint8Array;
-use strongroom::Error;
-use wasm_bindgen::JsValue;
+use spin::Mutex;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use args::Args;
 use secret::Secret;
 
-/// Does one operation.
-///
-/// The arguments may hold plaintext and DEKs, and so may the answer: what the module keeps
-/// of either is wiped, and the answer lies in memory that JavaScript owns.
-///
-/// # Errors
-/// The number of the error.
+/// The arguments of the next call, or the answer of the last one.
+static BUFFER: Mutex<Secret> = Mutex::new(Secret::NONE);
+
+/// Puts other bytes into the buffer, and gives those that were there.
+#[inline(never)]
+fn exchange(bytes: Secret) -> Secret {
+    core::mem::replace(&mut *BUFFER.lock(), bytes)
+}
+
+/// Wipes and drops what is in the buffer, makes it `len` bytes long, and says where it lies.
+/// JavaScript writes the arguments there, and asks for no bytes once it has read an answer.
 #[wasm_bindgen]
-pub fn call(op: u32, args: &Uint8Array) -> Result<Uint8Array, JsValue> {
-    let mut args = Secret::copy(args);
-    let answer = ops::run(op, Args::new(args.as_mut_slice()));
-    answer.map(|answer| Uint8Array::from(answer.as_slice())).map_err(thrown)
+pub fn room(len: usize) -> *const u8 {
+    // First, so that the old and the new buffer are never there at once.
+    drop(exchange(Secret::NONE));
+    exchange(Secret::zeros(len));
+    answer()
 }
 
-/// How long the envelope of a plaintext will be. Not an operation, because each seal asks.
-///
-/// # Errors
-/// The number of `LIMIT` above what the module can hold.
-#[wasm_bindgen(js_name = sealedLength)]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a whole number from 0 to 2^53-1"
-)]
-pub fn sealed_length(len: f64, padded: bool) -> Result<f64, JsValue> {
-    let sealed = u32::try_from(len as u64).map(|len| strongroom::sealed_len(len as usize, padded));
-    sealed.map(|sealed| sealed as f64).map_err(|_| thrown(Error::Limit))
+/// Does one operation on the arguments in the buffer, and leaves its answer there. Says how long
+/// that is, or the error as its number, negative. The arguments are wiped.
+#[wasm_bindgen]
+#[expect(clippy::cast_precision_loss, reason = "no buffer has 2^53 bytes")]
+pub fn call(op: u32) -> f64 {
+    let args = exchange(Secret::NONE);
+    match ops::run(op, &args::unpack(args.as_slice())) {
+        Ok(answer) => {
+            let len = answer.len();
+            exchange(answer.into());
+            len as f64
+        }
+        Err(error) => -f64::from(error.number()),
+    }
 }
 
-fn thrown(error: Error) -> JsValue {
-    JsValue::from_f64(error.number().into())
+/// Where the answer lies.
+#[wasm_bindgen]
+pub fn answer() -> *const u8 {
+    BUFFER.lock().as_slice().as_ptr()
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -3,105 +3,103 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use strongroom::{
-    ActiveRow, Binding, DekRef, Error, OVERHEAD, ResealOptions, Scope, SealOptions, Vault, VaultOptions, WrapRow,
-};
+use strongroom::{ActiveRow, Error, KmsRequest, OVERHEAD, ResealOptions, Scope, SealOptions, Vault, WrapRow};
 
-use crate::args::Args;
+use crate::args::{Args, binding, reply};
 use crate::secret::Secret;
 use crate::slab;
 
+/// Bytes of a DEK.
+const DEK_LEN: usize = 32;
+
 /// Does operation `op`. Everything but the first few works on a vault, whose number comes first.
-pub(crate) fn run(op: u32, mut args: Args<'_>) -> Result<Secret, Error> {
-    let args = &mut args;
+pub(crate) fn run(op: u32, args: &Args<'_>) -> Result<Vec<u8>, Error> {
     match op {
         0 => done(strongroom::version()),
-        1 => {
-            strongroom::assert_fips_endpoint(args.text(), args.text())?;
-            nothing()
-        }
-        2 => done(strongroom::inspect(args.bytes())?.to_json()),
-        3 => done(strongroom::to_text(args.bytes())?),
-        4 => done(strongroom::from_text(args.text())?),
-        5 => done(row(args)?.encryption_context_json()?),
+        1 => nothing(strongroom::assert_fips_endpoint(args[0].text, args[1].text)),
+        2 => done(strongroom::inspect(args[0].bytes)?.to_json()),
+        3 => json(strongroom::to_text(args[0].bytes)),
+        4 => strongroom::from_text(args[0].text),
+        5 => json(WrapRow::from_json(args[0].bytes)?.encryption_context_json()),
         6 => {
-            let vault = Vault::new(&VaultOptions::from_json(args.bytes())?)?;
-            done(slab::keep(vault)?.to_le_bytes().to_vec())
+            let handle = slab::keep(Vault::from_json(args[0].bytes)?)?;
+            done(handle.to_le_bytes().as_slice())
         }
         7 => {
-            slab::close(args.small());
-            nothing()
+            slab::close(args[0].small());
+            nothing(Ok(()))
+        }
+        // Above what the module could hold anyway, it has no answer.
+        30 => {
+            let len = u32::try_from(args[0].number).map_err(|_| Error::Limit)?;
+            let sealed = strongroom::sealed_len(len as usize, args[1].flag());
+            done(u32::try_from(sealed).map_err(|_| Error::Limit)?.to_le_bytes().as_slice())
         }
         #[cfg(feature = "hazmat")]
         crate::hazmat::FIRST.. => crate::hazmat::run(op, args),
-        _ => on_vault(&*slab::vault(args.small())?, op, args),
+        _ => on_vault(&*slab::vault(args[0].small())?, op, args),
     }
 }
 
-fn on_vault(vault: &Vault, op: u32, args: &mut Args<'_>) -> Result<Secret, Error> {
+fn on_vault(vault: &Vault, op: u32, args: &Args<'_>) -> Result<Vec<u8>, Error> {
+    let mut dek = Secret::NONE;
     match op {
-        8 => done(vault.mint_request(args.text(), args.text(), args.small(), args.number())?.to_json()),
-        9 => {
-            let minted = vault.admit_minted(args.number(), args.reply())?;
-            let mut json = String::from("{\"row\":");
-            json.push_str(&minted.row.to_json());
-            json.push_str(",\"active\":");
-            json.push_str(&minted.active.to_json());
-            json.push('}');
-            done(json)
-        }
-        10 => {
-            vault.set_active(&ActiveRow::from_json(args.bytes())?)?;
-            nothing()
-        }
-        11 => done(vault.unwrap_request(args.text(), &row(args)?)?.to_json()),
+        8 => request(vault.mint_request(args[1].text, args[2].text, args[3].small(), args[4].number)),
+        9 => done(vault.admit_minted(args[1].number, reply(&args[2..], &mut dek))?.to_json()),
+        10 => nothing(vault.set_active(&ActiveRow::from_json(args[1].bytes)?)),
+        11 => request(vault.unwrap_request(args[1].text, &WrapRow::from_json(args[2].bytes)?)),
         12 => {
-            let (org, row) = (args.text(), args.bytes());
-            let reply = if args.flag() { Some(args.reply()) } else { None };
-            done(vault.admit(org, &WrapRow::from_json(row)?, reply)?.as_bytes().to_vec())
+            let answer = if args[3].flag() { Some(reply(&args[4..], &mut dek)) } else { None };
+            done(vault.admit(args[1].text, &WrapRow::from_json(args[2].bytes)?, answer)?.as_bytes().as_slice())
         }
-        13 => missing(vault, args),
-        14 => {
-            let (at, plaintext) = (args.binding()?, args.bytes());
-            let options = SealOptions { scope: scope(args.number()), padded: args.flag() };
-            done(vault.seal(&at, plaintext, options)?)
+        13 => missing(vault, args[1].bytes, args[2].bytes),
+        14 | 15 | 18 | 19 => {
+            let at = binding(&args[1..])?;
+            let value = args[6].bytes;
+            match op {
+                14 => {
+                    let options = SealOptions { scope: scope(args[7].number), padded: args[8].flag() };
+                    vault.seal(&at, value, options)
+                }
+                15 => fill(value.len().saturating_sub(OVERHEAD), &mut |out| vault.open_into(&at, value, out)),
+                18 => {
+                    let options = ResealOptions {
+                        scope: kept(args[7].number).map(scope),
+                        padded: kept(args[8].number).map(|padded| padded == 1),
+                    };
+                    vault.reseal(&at, value, options)
+                }
+                _ => vault.rebind(&at, &binding(&args[6..])?, args[11].bytes),
+            }
         }
-        15 => open(vault, &args.binding()?, args.bytes()),
-        16 => frame(args, |frame, out| vault.seal_frame(frame, out)),
-        17 => frame(args, |frame, out| vault.open_frame(frame, out)),
-        18 => {
-            let (at, envelope) = (args.binding()?, args.bytes());
-            let (kind, padded) = (args.number(), args.number());
-            let options =
-                ResealOptions { scope: kept(kind).map(scope), padded: kept(padded).map(|padded| padded == 1) };
-            done(vault.reseal(&at, envelope, options)?)
-        }
-        19 => done(vault.rebind(&args.binding()?, &args.binding()?, args.bytes())?),
-        20 => {
-            let (org, table, record) = (args.text(), args.text(), args.text());
-            done(vault.generate_record_dek(org, table, record, args.small(), args.number())?.to_json())
-        }
-        21 => done(vault.wrap_local(args.text(), args.bytes(), args.number())?.to_json()),
-        22 => done(vault.wrap_request(args.bytes(), args.text(), args.number())?.to_json()),
-        23 => done(vault.share_request(args.bytes(), args.text(), args.text(), args.number())?.to_json()),
-        24 => done(vault.take_request_plaintext(args.number())?.to_vec()),
-        25 => done(vault.admit_shared(args.number(), args.reply())?.to_json()),
-        26 => done(vault.shred_request(args.text(), args.text(), args.small())?.to_json()),
-        27 => {
-            vault.tombstone(args.text())?;
-            nothing()
-        }
-        28 => done(sign_out(&vault.sign_out()?)),
-        29 => done(vault.status_json()?),
+        // A batch. The number behind the frame says how long the answer may get.
+        16 => fill(args[2].small() as usize, &mut |out| vault.seal_frame(args[1].bytes, out)),
+        17 => fill(args[2].small() as usize, &mut |out| vault.open_frame(args[1].bytes, out)),
+        20 => row(vault.generate_record_dek(args[1].text, args[2].text, args[3].text, args[4].small(), args[5].number)),
+        21 => row(vault.wrap_local(args[1].text, args[2].bytes, args[3].number)),
+        22 => request(vault.wrap_request(args[1].bytes, args[2].text, args[3].number)),
+        23 => request(vault.share_request(args[1].bytes, args[2].text, args[3].text, args[4].number)),
+        24 => fill(DEK_LEN, &mut |out| vault.take_request_plaintext_into(args[1].number, out)),
+        25 => row(vault.admit_shared(args[1].number, reply(&args[2..], &mut dek))),
+        26 => request(vault.shred_request(args[1].text, args[2].text, args[3].small())),
+        27 => nothing(vault.tombstone(args[1].text)),
+        28 => json(vault.sign_out_json()),
+        29 => json(vault.status_json()),
         _ => Err(Error::BadInput),
     }
 }
 
+/// What `write` makes of `len` zeros: it says how many of them count.
+fn fill(len: usize, write: &mut dyn FnMut(&mut [u8]) -> Result<usize, Error>) -> Result<Vec<u8>, Error> {
+    let mut out = Secret::zeros(len);
+    let used = write(out.as_mut_slice())?;
+    Ok(out.cut(used))
+}
+
 /// The DEKs that envelopes need, 32 bytes each. Their lengths come as 4 bytes each.
-fn missing(vault: &Vault, args: &mut Args<'_>) -> Result<Secret, Error> {
-    let mut rest = args.bytes();
+fn missing(vault: &Vault, mut rest: &[u8], lengths: &[u8]) -> Result<Vec<u8>, Error> {
     let mut envelopes = Vec::new();
-    for len in args.bytes().as_chunks().0 {
+    for len in lengths.as_chunks().0 {
         let (envelope, tail) = rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or(Error::BadInput)?;
         envelopes.push(envelope);
         rest = tail;
@@ -110,45 +108,30 @@ fn missing(vault: &Vault, args: &mut Args<'_>) -> Result<Secret, Error> {
     for dek_ref in vault.missing(&envelopes)? {
         refs.extend_from_slice(dek_ref.as_bytes());
     }
-    done(refs)
+    Ok(refs)
 }
 
-fn open(vault: &Vault, at: &Binding<'_>, envelope: &[u8]) -> Result<Secret, Error> {
-    let len = envelope.len().saturating_sub(OVERHEAD);
-    Secret::filled(len, |out| vault.open_into(at, envelope, out))
+#[inline(never)]
+fn request(request: Result<KmsRequest, Error>) -> Result<Vec<u8>, Error> {
+    done(request?.to_json())
 }
 
-/// A batch. The number behind the frame says how long the answer may get.
-fn frame(args: &mut Args<'_>, work: impl FnOnce(&[u8], &mut [u8]) -> Result<usize, Error>) -> Result<Secret, Error> {
-    let (frame, capacity) = (args.bytes(), args.small());
-    Secret::filled(capacity as usize, |out| work(frame, out))
+#[inline(never)]
+fn json(text: Result<String, Error>) -> Result<Vec<u8>, Error> {
+    done(text?)
 }
 
-/// A JSON list.
-fn sign_out(gone: &[DekRef]) -> String {
-    let mut json = String::from("[");
-    for dek_ref in gone {
-        if json.len() > 1 {
-            json.push(',');
-        }
-        json.push('"');
-        json.push_str(&dek_ref.to_text());
-        json.push('"');
-    }
-    json.push(']');
-    json
+#[inline(never)]
+fn row(row: Result<WrapRow, Error>) -> Result<Vec<u8>, Error> {
+    done(row?.to_json())
 }
 
-pub(crate) fn row(args: &mut Args<'_>) -> Result<WrapRow, Error> {
-    WrapRow::from_json(args.bytes())
+fn nothing(outcome: Result<(), Error>) -> Result<Vec<u8>, Error> {
+    outcome.map(|()| Vec::new())
 }
 
-pub(crate) fn done(answer: impl Into<Secret>) -> Result<Secret, Error> {
+pub(crate) fn done(answer: impl Into<Vec<u8>>) -> Result<Vec<u8>, Error> {
     Ok(answer.into())
-}
-
-pub(crate) fn nothing() -> Result<Secret, Error> {
-    done(Vec::new())
 }
 
 const fn scope(number: u64) -> Scope {

@@ -3,15 +3,18 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use spin::Mutex;
+use spin::{Mutex, MutexGuard};
 use strongroom::{Error, Vault};
 
-static VAULTS: Mutex<Slab> = Mutex::new(Slab { last: 0, open: Vec::new() });
+/// Vault `n` stands at place `n - 1`, for ever: a number is never given twice, so a closed handle
+/// stays closed.
+static VAULTS: Mutex<Vaults> = Mutex::new(Vec::new());
 
-struct Slab {
-    /// Numbers are never given twice, so a closed handle stays closed.
-    last: u32,
-    open: Vec<(u32, Arc<Vault>)>,
+type Vaults = Vec<Option<Arc<Vault>>>;
+
+#[inline(never)]
+fn vaults() -> MutexGuard<'static, Vaults> {
+    VAULTS.lock()
 }
 
 /// Keeps a vault and gives its number.
@@ -19,24 +22,26 @@ struct Slab {
 /// # Errors
 /// [`Error::Limit`] after 2^32-1 vaults.
 pub(crate) fn keep(vault: Vault) -> Result<u32, Error> {
-    let mut slab = VAULTS.lock();
-    let handle = slab.last.checked_add(1).ok_or(Error::Limit)?;
-    slab.last = handle;
-    slab.open.push((handle, Arc::new(vault)));
-    Ok(handle)
+    let mut vaults = vaults();
+    vaults.push(Some(Arc::new(vault)));
+    u32::try_from(vaults.len()).map_err(|_| Error::Limit)
 }
 
-/// The vault of that number. The slab is not locked while the vault works.
+/// The vault of that number. The list is not locked while the vault works.
 ///
 /// # Errors
 /// [`Error::BadInput`] if it is closed or was never given.
 pub(crate) fn vault(handle: u32) -> Result<Arc<Vault>, Error> {
-    let slab = VAULTS.lock();
-    let found = slab.open.iter().find(|(number, _)| *number == handle);
-    found.map(|(_, vault)| Arc::clone(vault)).ok_or(Error::BadInput)
+    vaults().get(place(handle)).cloned().flatten().ok_or(Error::BadInput)
 }
 
 /// Forgets a vault and wipes its DEKs. Closing twice changes nothing.
 pub(crate) fn close(handle: u32) {
-    VAULTS.lock().open.retain(|(number, _)| *number != handle);
+    if let Some(vault) = vaults().get_mut(place(handle)) {
+        *vault = None;
+    }
+}
+
+const fn place(handle: u32) -> usize {
+    (handle as usize).wrapping_sub(1)
 }

@@ -4,9 +4,12 @@ declare module '#glue' {
   export function initSync(options: { module: BufferSource | WebAssembly.Module }): {
     readonly memory: WebAssembly.Memory;
   };
-  /** Does one operation. Throws an error's number. */
-  export function call(op: number, args: Uint8Array): Uint8Array;
-  export function sealedLength(length: number, padded: boolean): number;
+  /** Wipes the buffer that bytes cross in, makes it that long, and says where it lies. */
+  export function room(length: number): number;
+  /** Does one operation on the arguments in the buffer. The length of its answer, or an error's negative number. */
+  export function call(op: number): number;
+  /** Where the answer lies. */
+  export function answer(): number;
 }
 
 /** `sha256-...` of the module beside the entry. */

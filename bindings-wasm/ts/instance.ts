@@ -21,12 +21,12 @@ export class Instance {
     return this.#memory !== undefined;
   }
 
-  /** Enters the module. What it throws becomes the package's own error. */
-  enter<T>(call: () => T): T {
+  /** Enters the module. An error's number that is thrown becomes the package's own error, anything else is a trap. */
+  enter<T>(call: (memory: WebAssembly.Memory) => T): T {
     if (this.#trapped) throw new StrongroomError('INTERNAL');
     if (!this.#memory) throw new StrongroomError('BAD_INPUT');
     try {
-      return call();
+      return call(this.#memory);
     } catch (thrown) {
       if (typeof thrown === 'number') throw new StrongroomError(nameOf(thrown));
       this.#trapped = true;

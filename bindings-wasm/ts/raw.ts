@@ -1,8 +1,7 @@
 // The module behind the facade: its operations by name.
-import { call, initSync, sealedLength } from '#glue';
+import { answer, call, initSync, room } from '#glue';
 
 import { wipe } from '../../hosts/ts/src/check.js';
-import { fail } from '../../hosts/ts/src/error.js';
 import type { Raw } from '../../hosts/ts/src/raw.js';
 import { Instance } from './instance.js';
 import { pack, type Argument } from './pack.js';
@@ -42,7 +41,8 @@ const OPERATIONS = {
   tombstone: 'nothing',
   signOut: 'text',
   status: 'text',
-} as const satisfies Record<Exclude<keyof Raw, 'sealedLength'>, Kind>;
+  sealedLength: 'number',
+} as const satisfies Record<keyof Raw, Kind>;
 
 const instance = new Instance();
 
@@ -53,10 +53,7 @@ export function functionsOf(operations: Record<string, Kind>, first: number): Re
   );
 }
 
-export const raw = {
-  ...functionsOf(OPERATIONS, 0),
-  sealedLength: (length: number, padded: boolean) => instance.enter(() => sealedLength(length, padded)),
-} as unknown as Raw;
+export const raw = functionsOf(OPERATIONS, 0) as unknown as Raw;
 
 /** Instantiates the module. Once is enough; more changes nothing. */
 export function start(module: BufferSource | WebAssembly.Module): void {
@@ -66,17 +63,24 @@ export function start(module: BufferSource | WebAssembly.Module): void {
 function functionOf(op: number, kind: Kind, takesReply: boolean): Call {
   return (...args) => {
     const out = kind === 'out' ? (args.pop() as Uint8Array) : undefined;
-    let packed: Uint8Array | undefined;
     try {
-      // Of `out` the module only has to know how much may come out.
-      const all = (packed = pack(out ? [...args, out.length] : args));
-      return unpack(
-        instance.enter(() => call(op, all)),
-        kind,
-        out,
-      );
+      return instance.enter((memory) => {
+        // Of `out` the module only has to know how much may come out.
+        pack(out ? [...args, out.length] : args, (length) => {
+          // First: the memory may grow, and then its old buffer is gone.
+          const at = room(length);
+          return new DataView(memory.buffer, at, length);
+        });
+        const length = call(op);
+        if (length < 0) throw -length;
+        try {
+          return unpack(new Uint8Array(memory.buffer, answer(), length), kind, out);
+        } finally {
+          // The answer may be plaintext: this wipes it.
+          room(0);
+        }
+      });
     } finally {
-      wipe(packed);
       // A reply's plaintext DEK stands last but one.
       if (takesReply) wipe(args.at(-2));
     }
@@ -85,14 +89,13 @@ function functionOf(op: number, kind: Kind, takesReply: boolean): Call {
 
 function unpack(answer: Uint8Array, kind: Kind, out: Uint8Array | undefined): unknown {
   if (out) {
-    // The answer may be plaintext: what is not the caller's copy is wiped.
-    if (answer.length <= out.length) out.set(answer);
-    wipe(answer);
-    return answer.length <= out.length ? answer.length : fail('BAD_INPUT');
+    if (answer.length > out.length) throw 1;
+    out.set(answer);
+    return answer.length;
   }
   if (kind === 'text') return decoder.decode(answer);
-  if (kind === 'number') return new DataView(answer.buffer).getUint32(0, true);
-  return kind === 'bytes' ? answer : undefined;
+  if (kind === 'number') return new DataView(answer.buffer, answer.byteOffset).getUint32(0, true);
+  return kind === 'bytes' ? answer.slice() : undefined;
 }
 
 const decoder = new TextDecoder();

@@ -17,22 +17,25 @@ pub(crate) enum Base64 {
 
 impl Base64 {
     pub(crate) fn encode(self, bytes: &[u8]) -> String {
-        let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
-        for chunk in bytes.chunks(3) {
-            let mut group = 0_u32;
-            for at in 0..3 {
-                group = (group << 8) | chunk.get(at).map_or(0, |byte| u32::from(*byte));
-            }
-            for at in 0..4 {
-                if at <= chunk.len() {
-                    text.push(self.symbol(group >> 18 & 63));
-                } else if self == Self::Standard {
-                    text.push('=');
-                }
-                group <<= 6;
+        let mut text = Vec::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
+        // Bits that are not spelt yet, and how many.
+        let (mut rest, mut left) = (0_u32, 0_u32);
+        for byte in bytes {
+            rest = (rest << 8) | u32::from(*byte);
+            left = left.wrapping_add(8);
+            while left >= 6 {
+                left = left.wrapping_sub(6);
+                text.push(self.symbol(rest >> left & 63));
             }
         }
-        text
+        if left > 0 {
+            text.push(self.symbol(rest << 6_u32.wrapping_sub(left) & 63));
+        }
+        while self == Self::Standard && !text.len().is_multiple_of(4) {
+            text.push(b'=');
+        }
+        // Never ill-formed: all of it is ASCII.
+        String::from_utf8(text).unwrap_or_default()
     }
 
     /// `None` for any other spelling: surplus bits, missing or surplus padding, other characters.
@@ -47,33 +50,31 @@ impl Base64 {
             }
         }
         let mut bytes = Vec::with_capacity(symbols.len());
-        for chunk in symbols.chunks(4) {
-            let mut group = 0_u32;
-            for at in 0..4 {
-                group = (group << 6) | chunk.get(at).map_or(Some(0), |symbol| self.value(*symbol))?;
+        let (mut rest, mut left) = (0_u32, 0_u32);
+        for symbol in symbols {
+            rest = (rest << 6) | self.value(*symbol)?;
+            left = left.wrapping_add(6);
+            if left >= 8 {
+                left = left.wrapping_sub(8);
+                bytes.push((rest >> left).to_le_bytes()[0]);
             }
-            let [_, all @ ..] = group.to_be_bytes();
-            let (found, surplus) = all.split_at_checked(chunk.len().checked_sub(1).filter(|len| *len > 0)?)?;
-            if surplus.iter().any(|byte| *byte != 0) {
-                return None;
-            }
-            bytes.extend_from_slice(found);
         }
-        Some(bytes)
+        // Six bits are a symbol too many; fewer fill up the last one, with zeros.
+        let surplus = rest & 1_u32.wrapping_shl(left).wrapping_sub(1);
+        if left < 6 && surplus == 0 { Some(bytes) } else { None }
     }
 
-    fn symbol(self, value: u32) -> char {
-        // From the value to its character's code.
-        let offset = match value {
-            0..26 => 65,
-            26..52 => 71,
-            52..62 => return char::from_digit(value.wrapping_sub(52), 10).unwrap_or('0'),
-            62 if self == Self::Url => return '-',
-            62 => return '+',
-            _ if self == Self::Url => return '_',
-            _ => return '/',
-        };
-        char::from_u32(value.wrapping_add(offset)).unwrap_or('A')
+    const fn symbol(self, value: u32) -> u8 {
+        let value = value.to_le_bytes()[0];
+        match (value, self) {
+            (..26, _) => value.wrapping_add(b'A'),
+            (26..52, _) => value.wrapping_add(71),
+            (52..62, _) => value.wrapping_sub(4),
+            (62, Self::Url) => b'-',
+            (62, Self::Standard) => b'+',
+            (_, Self::Url) => b'_',
+            (_, Self::Standard) => b'/',
+        }
     }
 
     fn value(self, symbol: u8) -> Option<u32> {

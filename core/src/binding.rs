@@ -13,10 +13,8 @@ use crate::text::{check, push_lp};
 /// and none that takes it from the row or the envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding<'a> {
-    org: &'a str,
-    table: &'a str,
-    record: &'a str,
-    field: &'a str,
+    /// Org, table, record, field.
+    parts: [&'a str; 4],
     revision: Option<u64>,
 }
 
@@ -26,13 +24,9 @@ impl<'a> Binding<'a> {
     /// # Errors
     /// [`Error::BadInput`] if a part is empty, [`Error::Limit`] if it has more than 1,024 bytes.
     pub fn new(org: &'a str, table: &'a str, record: &'a str, field: &'a str) -> Result<Self, Error> {
-        Ok(Self {
-            org: check(org)?,
-            table: check(table)?,
-            record: check(record)?,
-            field: check(field)?,
-            revision: None,
-        })
+        let parts = [org, table, record, field];
+        parts.into_iter().try_for_each(check)?;
+        Ok(Self { parts, revision: None })
     }
 
     /// The same place at one revision. An envelope sealed with a revision opens only with it;
@@ -46,25 +40,25 @@ impl<'a> Binding<'a> {
     /// The owner.
     #[must_use]
     pub const fn org(&self) -> &'a str {
-        self.org
+        self.parts[0]
     }
 
     /// The logical table.
     #[must_use]
     pub const fn table(&self) -> &'a str {
-        self.table
+        self.parts[1]
     }
 
     /// The record.
     #[must_use]
     pub const fn record(&self) -> &'a str {
-        self.record
+        self.parts[2]
     }
 
     /// The logical field.
     #[must_use]
     pub const fn field(&self) -> &'a str {
-        self.field
+        self.parts[3]
     }
 
     /// The revision, if the host counts them.
@@ -75,11 +69,10 @@ impl<'a> Binding<'a> {
 
     /// The AAD (DESIGN 3.4): the envelope's first 40 bytes, then every part behind its own length.
     pub(crate) fn aad(&self, header: &[u8; AAD_HEADER]) -> Vec<u8> {
-        let parts = [self.org, self.table, self.record, self.field];
-        let size = parts.iter().fold(AAD_HEADER + 9, |sum, part| sum.saturating_add(part.len()).saturating_add(2));
+        let size = self.parts.iter().fold(AAD_HEADER + 9, |sum, part| sum.saturating_add(part.len()).saturating_add(2));
         let mut aad = Vec::with_capacity(size);
         aad.extend_from_slice(header);
-        for part in parts {
+        for part in self.parts {
             push_lp(&mut aad, part);
         }
         match self.revision {

@@ -13,6 +13,11 @@ pub(crate) struct Now {
     pub(crate) mono: u64,
 }
 
+impl Now {
+    /// Before the first reading.
+    pub(crate) const NEW: Self = Self { wall: 0, mono: 0 };
+}
+
 /// What has been seen of the clocks.
 pub(crate) struct Clock {
     highest_wall: u64,
@@ -20,9 +25,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new(platform: &dyn Platform) -> Self {
-        Self { highest_wall: platform.wall(), mono: platform.mono() }
-    }
+    /// Before the first reading.
+    pub(crate) const NEW: Self = Self { highest_wall: 0, mono: 0 };
 
     /// Reads both clocks. `true`: one went back, so what is held now must end. The highest value
     /// then starts again at the present one.

@@ -48,7 +48,8 @@ impl Identity {
     /// # Errors
     /// [`Error::BadInput`] if `org` is empty or `version` 0, [`Error::Limit`] if `org` is too long.
     pub fn org(org: &str, version: u32) -> Result<Self, Error> {
-        Self::new(DekKind::Org, version, check(org)?, "", "")
+        check(org)?;
+        Self::new(DekKind::Org, version, org, "", "")
     }
 
     /// The identity of a record DEK.
@@ -56,7 +57,10 @@ impl Identity {
     /// # Errors
     /// [`Error::BadInput`] if a string is empty or `version` 0, [`Error::Limit`] if one is too long.
     pub fn record(org: &str, table: &str, record: &str, version: u32) -> Result<Self, Error> {
-        Self::new(DekKind::Record, version, check(org)?, check(table)?, check(record)?)
+        for part in [org, table, record] {
+            check(part)?;
+        }
+        Self::new(DekKind::Record, version, org, table, record)
     }
 
     fn new(kind: DekKind, version: u32, org: &str, table: &str, record: &str) -> Result<Self, Error> {
@@ -125,7 +129,15 @@ impl DekRef {
     /// Reads base64url without padding, in its one spelling.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        Base64::Url.decode(text)?.try_into().ok().map(Self)
+        let mut dek_ref = Self([0; Self::LEN]);
+        dek_ref.read(text)?;
+        Some(dek_ref)
+    }
+
+    /// [`Self::from_text`] in place.
+    pub(crate) fn read(&mut self, text: &str) -> Option<()> {
+        self.0 = Base64::Url.decode(text)?.try_into().ok()?;
+        Some(())
     }
 
     /// Base64url without padding, as rows spell it.
@@ -145,8 +157,4 @@ impl From<[u8; Self::LEN]> for DekRef {
     fn from(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
-}
-
-pub(crate) const fn check_version(version: u32) -> Result<u32, Error> {
-    if version == 0 { Err(Error::BadInput) } else { Ok(version) }
 }

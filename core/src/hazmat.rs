@@ -211,7 +211,7 @@ pub fn unwrap_local(
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let kek = bare_key(kek.0, kek.1)?;
     let wrap = LocalWrap::read(row)?;
-    if wrap.kek_ref != *kek.dek_ref() {
+    if wrap.kek_ref != kek.dek_ref().as_bytes() {
         return Err(Error::UnknownDek);
     }
     open_under(&*wrap.unwrap(&kek)?, binding, envelope).map(|(plaintext, _)| plaintext)
@@ -225,7 +225,8 @@ pub fn gcm_seal(key: &[u8], iv: &[u8], aad: &[u8], plaintext: &[u8]) -> Result<V
     let key = cipher(key)?;
     let iv: &[u8; IV_LEN] = iv.try_into().map_err(|_| Error::BadInput)?;
     let mut out = alloc::vec![0; plaintext.len()];
-    let tag = key.encrypt(iv, aad, plaintext, &mut out)?;
+    let mut tag = [0; TAG_LEN];
+    key.encrypt(iv, aad, plaintext, &mut out, &mut tag)?;
     out.extend_from_slice(&tag);
     Ok(out)
 }
@@ -251,7 +252,7 @@ fn cipher(key: &[u8]) -> Result<Arc<DekKey>, Error> {
 
 fn open_under(key: &DekKey, binding: &Binding<'_>, envelope: &[u8]) -> Result<(Zeroizing<Vec<u8>>, bool), Error> {
     let frame = Frame::read(envelope, DEFAULT_FIELD_LIMIT)?;
-    if frame.dek_ref != *key.dek_ref() {
+    if frame.dek_ref != key.dek_ref().as_bytes() {
         return Err(Error::UnknownDek);
     }
     let mut out = Zeroizing::new(alloc::vec![0; frame.max_plaintext()]);
@@ -269,7 +270,11 @@ fn bare_key(key: &[u8], identity: &Identity) -> Result<Arc<DekKey>, Error> {
 }
 
 fn given_iv(iv: Option<&[u8]>) -> Result<[u8; IV_LEN], Error> {
-    iv.map_or_else(|| draw_iv(&platform()), |iv| iv.try_into().map_err(|_| Error::BadInput))
+    let Some(iv) = iv else {
+        let mut iv = [0; IV_LEN];
+        return draw_iv(&platform(), &mut iv).map(|()| iv);
+    };
+    iv.try_into().map_err(|_| Error::BadInput)
 }
 
 fn platform() -> TestPlatform {

@@ -7,6 +7,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::DekRef;
+
 /// Deepest nesting that is read; an unknown member may hold anything.
 const MAX_DEPTH: usize = 32;
 
@@ -32,24 +34,34 @@ impl<'a> Value<'a> {
         self.0.first().is_some_and(|byte| *byte == b'-' || byte.is_ascii_digit())
     }
 
-    pub(crate) fn members(self) -> Option<Members<'a>> {
-        if self.0.first() == Some(&b'{') { Reader { rest: self.0 }.entries(MAX_DEPTH).map(Members) } else { None }
+    fn is_text(&self) -> bool {
+        self.0.first() == Some(&b'"')
     }
 
-    pub(crate) fn items(self) -> Option<impl Iterator<Item = Self>> {
-        let items =
-            if self.0.first() == Some(&b'[') { Reader { rest: self.0 }.entries(MAX_DEPTH)? } else { return None };
-        Some(items.into_iter().map(|(_, item)| item))
+    pub(crate) fn members(self) -> Option<Members<'a>> {
+        self.entries(b'{').map(Members)
+    }
+
+    /// The items of a list; none has a name.
+    pub(crate) fn items(self) -> Option<Vec<Entry<'a>>> {
+        self.entries(b'[')
+    }
+
+    fn entries(self, open: u8) -> Option<Vec<Entry<'a>>> {
+        if self.0.first() == Some(&open) { Reader { rest: self.0 }.entries(MAX_DEPTH) } else { None }
     }
 }
 
+/// A member's name and value, or nothing and an item.
+pub(crate) type Entry<'a> = (Value<'a>, Value<'a>);
+
 /// The members of an object in the order in which they stand; a name may stand twice.
-pub(crate) struct Members<'a>(Vec<(Option<String>, Value<'a>)>);
+pub(crate) struct Members<'a>(Vec<Entry<'a>>);
 
 impl<'a> Members<'a> {
     /// Takes the first member of that name out. A second one of the name stays behind.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value<'a>> {
-        let at = self.0.iter().position(|(found, _)| found.as_deref() == Some(name))?;
+        let at = self.0.iter().position(|(found, _)| found.text().flatten().as_deref() == Some(name))?;
         Some(self.0.remove(at).1)
     }
 
@@ -57,7 +69,7 @@ impl<'a> Members<'a> {
         self.0.is_empty()
     }
 
-    pub(crate) fn into_entries(self) -> Vec<(Option<String>, Value<'a>)> {
+    pub(crate) fn into_entries(self) -> Vec<Entry<'a>> {
         self.0
     }
 }
@@ -91,7 +103,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An object's members, or a list's items, which have no name.
-    fn entries(&mut self, depth: usize) -> Option<Vec<(Option<String>, Value<'a>)>> {
+    fn entries(&mut self, depth: usize) -> Option<Vec<Entry<'a>>> {
         let mut entries = Vec::new();
         let named = self.byte()? == b'{';
         let end: &[u8] = if named { b"}" } else { b"]" };
@@ -100,10 +112,9 @@ impl<'a> Reader<'a> {
             return Some(entries);
         }
         loop {
-            let mut name = None;
+            let mut name = Value(&[]);
             if named {
-                self.space();
-                name = self.text()?;
+                name = self.value(0).filter(Value::is_text)?;
                 self.space();
                 self.word(b":")?;
             }
@@ -217,89 +228,110 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes one JSON object, members in the order of the calls.
+/// Writes one JSON object or list, in the order of the calls.
 pub(crate) struct Writer {
-    out: String,
+    out: Vec<u8>,
+    close: u8,
 }
 
 impl Writer {
     pub(crate) fn object() -> Self {
-        Self { out: String::from("{") }
+        Self { out: b"{".to_vec(), close: b'}' }
+    }
+
+    pub(crate) fn list() -> Self {
+        Self { out: b"[".to_vec(), close: b']' }
+    }
+
+    /// An item of a list, which is JSON already.
+    pub(crate) fn item(&mut self, value: &str) {
+        self.comma();
+        self.push(value);
+    }
+
+    /// A text in a list.
+    pub(crate) fn item_text(&mut self, value: &str) {
+        self.comma();
+        self.push_text(value);
     }
 
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
-        push_text(&mut self.out, value);
+        self.push_text(value);
     }
 
     pub(crate) fn number(&mut self, name: &str, value: u64) {
-        self.name(name);
-        self.out.push_str(&decimal(value));
+        self.raw(name, &decimal(value));
     }
 
     pub(crate) fn boolean(&mut self, name: &str, value: bool) {
-        self.name(name);
-        self.out.push_str(if value { "true" } else { "false" });
+        self.raw(name, if value { "true" } else { "false" });
+    }
+
+    pub(crate) fn dek_ref(&mut self, value: &DekRef) {
+        self.text("dekRef", &value.to_text());
     }
 
     /// A member whose value is JSON already.
     pub(crate) fn raw(&mut self, name: &str, value: &str) {
         self.name(name);
-        self.out.push_str(value);
+        self.push(value);
     }
 
     pub(crate) fn end(mut self) -> String {
-        self.out.push('}');
-        self.out
+        self.out.push(self.close);
+        // Never ill-formed: whole texts went in, and ASCII between them.
+        String::from_utf8(self.out).unwrap_or_default()
+    }
+
+    fn comma(&mut self) {
+        if self.out.len() > 1 {
+            self.out.push(b',');
+        }
     }
 
     fn name(&mut self, name: &str) {
-        if self.out.len() > 1 {
-            self.out.push(',');
-        }
-        push_text(&mut self.out, name);
-        self.out.push(':');
+        self.comma();
+        self.push_text(name);
+        self.out.push(b':');
     }
-}
 
-/// A JSON list of values that are JSON already.
-pub(crate) fn list<T>(items: impl IntoIterator<Item = T>, to_json: impl Fn(&T) -> String) -> String {
-    let mut out = String::from("[");
-    for item in items {
-        if out.len() > 1 {
-            out.push(',');
-        }
-        out.push_str(&to_json(&item));
+    fn push(&mut self, json: &str) {
+        self.out.extend_from_slice(json.as_bytes());
     }
-    out.push(']');
-    out
-}
 
-fn push_text(out: &mut String, text: &str) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => out.push('\\'),
-            control if control < ' ' => {
-                out.push_str(if control < '\u{10}' { "\\u000" } else { "\\u001" });
-                out.push(char::from_digit(u32::from(control) & 15, 16).unwrap_or('0'));
-                continue;
+    fn push_text(&mut self, text: &str) {
+        self.out.push(b'"');
+        for byte in text.bytes() {
+            match byte {
+                b'"' | b'\\' => self.out.push(b'\\'),
+                ..b' ' => {
+                    self.push(if byte < 0x10 { "\\u000" } else { "\\u001" });
+                    self.out.push(hex(byte));
+                    continue;
+                }
+                _ => {}
             }
-            _ => {}
+            self.out.push(byte);
         }
-        out.push(character);
+        self.out.push(b'"');
     }
-    out.push('"');
+}
+
+/// The digit of the lower four bits.
+pub(crate) const fn hex(byte: u8) -> u8 {
+    let digit = byte & 15;
+    digit.wrapping_add(if digit < 10 { b'0' } else { b'a' - 10 })
 }
 
 /// The plain decimal spelling, without the formatting machinery, which wasm pays for by the kilobyte.
 pub(crate) fn decimal(mut number: u64) -> String {
-    let mut digits = String::new();
+    let mut digits = Vec::new();
     loop {
-        digits.insert(0, char::from_digit(u32::try_from(number % 10).unwrap_or(0), 10).unwrap_or('0'));
+        digits.insert(0, hex((number % 10).to_le_bytes()[0]));
         number /= 10;
         if number == 0 {
-            return digits;
+            return String::from_utf8(digits).unwrap_or_default();
         }
     }
 }

@@ -56,7 +56,7 @@ pub struct KmsParams {
 impl KmsParams {
     /// The CMK and the encryption context of a row.
     pub(crate) fn of(row: &WrapRow) -> Self {
-        Self { key_id: row.key_id.clone(), encryption_context: row.context(), ..Self::default() }
+        Self { key_id: row.key_id().to_string(), encryption_context: row.context(), ..Self::default() }
     }
 }
 
@@ -175,11 +175,11 @@ impl<'a> KmsReply<'a> {
         self.plaintext.as_mut().map_or(Err(Error::KeyMismatch), |plaintext| Dek::take(plaintext))
     }
 
-    pub(crate) fn blob(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn blob(&self) -> Result<&'a [u8], Error> {
         match self.ciphertext_blob {
             None | Some([]) => Err(Error::BadInput),
             Some(blob) if blob.len() > crate::wrap::MAX_BLOB => Err(Error::Limit),
-            Some(blob) => Ok(blob.to_vec()),
+            Some(blob) => Ok(blob),
         }
     }
 }
@@ -193,9 +193,8 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    pub(crate) fn new(region: &str, danger: Option<String>) -> Result<Self, Error> {
-        Ok(Self { region: check_region(region)?.to_string(), danger })
-    }
+    /// Of no region yet.
+    pub(crate) const NEW: Self = Self { region: String::new(), danger: None };
 
     pub(crate) fn request(&self, id: u64, op: KmsOp, params: KmsParams) -> KmsRequest {
         KmsRequest {
@@ -224,7 +223,8 @@ impl Endpoints {
 /// [`Error::EndpointPolicy`] for any other spelling; [`Error::BadInput`] if `region` is not
 /// `[a-z0-9-]{1,32}`.
 pub fn assert_fips_endpoint(endpoint: &str, region: &str) -> Result<(), Error> {
-    let allowed = fips_endpoint(check_region(region)?);
+    check_region(region)?;
+    let allowed = fips_endpoint(region);
     let rest = endpoint.strip_prefix(allowed.as_str()).ok_or(Error::EndpointPolicy)?;
     if ["", "/", ":443", ":443/"].contains(&rest) { Ok(()) } else { Err(Error::EndpointPolicy) }
 }
@@ -236,30 +236,37 @@ fn fips_endpoint(region: &str) -> String {
     endpoint
 }
 
-fn check_region(region: &str) -> Result<&str, Error> {
+pub(crate) fn check_region(region: &str) -> Result<(), Error> {
     let fits = (1..=32).contains(&region.len())
         && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if fits { Ok(region) } else { Err(Error::BadInput) }
+    if fits { Ok(()) } else { Err(Error::BadInput) }
 }
 
 /// A CMK must be a key ARN: aliases and bare ids never equal the KMS's answer.
 ///
 /// # Errors
 /// [`Error::BadInput`] if it is not, [`Error::Limit`] above 2,048 bytes.
-pub(crate) fn check_cmk(cmk: &str) -> Result<&str, Error> {
+pub(crate) fn check_cmk(cmk: &str) -> Result<(), Error> {
     check_key_id(cmk)?;
-    let name = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    let mut parts = cmk.split(':');
-    let mut part = || parts.next().unwrap_or_default();
-    let arn = part() == "arn" && name(part()) && part() == "kms" && name(part());
-    let account = part();
-    let account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    let key = part()
-        .strip_prefix("key/")
-        .is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
-    if arn && account && key && parts.next().is_none() { Ok(cmk) } else { Err(Error::BadInput) }
+    let name = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
+    let mut parts = 0_u32;
+    for part in cmk.as_bytes().split(|byte| *byte == b':') {
+        let fits = match parts {
+            0 => part == b"arn",
+            2 => part == b"kms",
+            1 | 3 => !part.is_empty() && part.iter().all(name),
+            4 => part.len() == 12 && part.iter().all(u8::is_ascii_digit),
+            5 => part
+                .strip_prefix(b"key/")
+                .is_some_and(|key| !key.is_empty() && key.iter().all(|byte| byte.is_ascii_uppercase() || name(byte))),
+            _ => false,
+        };
+        if !fits {
+            return Err(Error::BadInput);
+        }
+        parts = parts.saturating_add(1);
+    }
+    if parts == 6 { Ok(()) } else { Err(Error::BadInput) }
 }
 
 fn kms_error(name: &str) -> Error {
@@ -322,7 +329,7 @@ mod tests {
     #[test]
     fn a_cmk_is_a_whole_key_arn() {
         let good = "arn:aws:kms:us-east-1:123456789012:key/0f8fad5b-d9cb";
-        assert_eq!(check_cmk(good), Ok(good));
+        assert_eq!(check_cmk(good), Ok(()));
         assert!(check_cmk("arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1A").is_ok());
         for bad in [
             "",

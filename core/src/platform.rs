@@ -60,7 +60,27 @@ mod native {
 mod engine {
     use super::{OsPlatform, Platform};
     use crate::Error;
-    use js_sys::{Date, Function, Reflect, global};
+    use wasm_bindgen::prelude::wasm_bindgen;
+
+    // An engine without `performance.now` leaves the wall clock to end DEKs.
+    #[wasm_bindgen(inline_js = "
+        export const clock = (mono) => (mono ? (globalThis.performance?.now() ?? 0) : Date.now()) / 1e3;
+        export const random = (bytes) => {
+            try {
+                crypto.getRandomValues(bytes);
+                return true;
+            } catch {
+                return false;
+            }
+        };
+    ")]
+    extern "C" {
+        fn clock(mono: bool) -> f64;
+        fn random(bytes: &mut [u8]) -> bool;
+    }
+
+    /// What the engine gives in one call, in bytes.
+    const AT_ONCE: usize = 65_536;
 
     impl OsPlatform {
         /// The engine's clocks.
@@ -70,32 +90,23 @@ mod engine {
         }
     }
 
-    impl Platform for OsPlatform {
-        fn wall(&self) -> u64 {
-            seconds(Date::now())
-        }
-
-        fn mono(&self) -> u64 {
-            let now = Reflect::get(&global(), &"performance".into()).and_then(|performance| {
-                let now: Function = Reflect::get(&performance, &"now".into())?.into();
-                now.call0(&performance)
-            });
-            // An engine without `performance.now` leaves the wall clock to end DEKs.
-            now.ok().and_then(|value| value.as_f64()).map_or(0, seconds)
-        }
-
-        fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
-            getrandom::fill(bytes).map_err(|_| Error::RngFailure)
-        }
-    }
-
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "`as` saturates, which is what is wanted"
     )]
-    fn seconds(milliseconds: f64) -> u64 {
-        (milliseconds / 1_000.0) as u64
+    impl Platform for OsPlatform {
+        fn wall(&self) -> u64 {
+            clock(false) as u64
+        }
+
+        fn mono(&self) -> u64 {
+            clock(true) as u64
+        }
+
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
+            if bytes.chunks_mut(AT_ONCE).all(random) { Ok(()) } else { Err(Error::RngFailure) }
+        }
     }
 }
 

@@ -61,25 +61,24 @@ impl Dek {
     }
 
     pub(crate) fn dek_ref(&self, identity: &Identity) -> DekRef {
-        let mut message = Vec::new();
+        let mut message = REF_LABEL.to_vec();
         identity.push(&mut message);
-        DekRef::from(self.mac(REF_LABEL, &message))
+        DekRef::from(self.mac(&message))
     }
 
     /// Finds damage in a keychain entry; `entry` is all that stands before the DEK.
     pub(crate) fn check_value(&self, entry: &[u8]) -> [u8; 32] {
-        self.mac(CHECK_LABEL, entry)
+        self.mac(&[CHECK_LABEL, entry].concat())
     }
 
     pub(crate) fn expose(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 
-    fn mac(&self, label: &[u8], message: &[u8]) -> [u8; 32] {
+    fn mac(&self, message: &[u8]) -> [u8; 32] {
         with_clean_stack::<SETUP_DEPTH, _>(|| {
             // HMAC takes keys of every length, so there is no error to pass on.
             Hmac::<Sha256>::new_from_slice(&*self.0).map_or([0; 32], |mut mac| {
-                mac.update(label);
                 mac.update(message);
                 mac.finalize().into_bytes().into()
             })
@@ -153,10 +152,12 @@ impl DekKey {
         aad: &[u8],
         plaintext: &[u8],
         ciphertext: &mut [u8],
-    ) -> Result<[u8; TAG_LEN], Error> {
+        tag: &mut [u8; TAG_LEN],
+    ) -> Result<(), Error> {
         let buffer = InOutBuf::new(plaintext, ciphertext).map_err(|_| Error::Internal)?;
-        let tag = with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.encrypt_inout_detached(iv.into(), aad, buffer));
-        Ok(tag.map_err(|_| Error::Internal)?.into())
+        let made = with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.encrypt_inout_detached(iv.into(), aad, buffer));
+        *tag = made.map_err(|_| Error::Internal)?.into();
+        Ok(())
     }
 
     /// Decrypts `ciphertext` into `plaintext`, which must be as long. It is written only after
@@ -266,7 +267,8 @@ mod tests {
     fn a_failed_decryption_leaves_the_output_as_it_was() {
         let key = DekKey::new(Dek::take(&mut [7; 32]).unwrap(), Identity::org("acme", 1).unwrap());
         let mut ciphertext = [0; 5];
-        let mut tag = key.encrypt(&[1; 12], b"aad", b"hello", &mut ciphertext).unwrap();
+        let mut tag = [0; 16];
+        key.encrypt(&[1; 12], b"aad", b"hello", &mut ciphertext, &mut tag).unwrap();
         let mut out = *b"#####";
         tag[15] ^= 1;
         assert_eq!(key.decrypt(&[1; 12], b"aad", &ciphertext, &tag, &mut out), Err(Error::AuthFailed));

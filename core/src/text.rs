@@ -16,22 +16,20 @@ pub fn text(bytes: &[u8]) -> Result<&str, Error> {
     core::str::from_utf8(bytes).map_err(|_| Error::BadInput)
 }
 
-pub(crate) fn check(text: &str) -> Result<&str, Error> {
+pub(crate) fn check(text: &str) -> Result<(), Error> {
     check_up_to(text, MAX_TEXT)
 }
 
-pub(crate) fn check_key_id(text: &str) -> Result<&str, Error> {
+pub(crate) fn check_key_id(text: &str) -> Result<(), Error> {
     check_up_to(text, MAX_KEY_ID)
 }
 
-fn check_up_to(text: &str, limit: usize) -> Result<&str, Error> {
-    if text.is_empty() {
-        return Err(Error::BadInput);
+fn check_up_to(text: &str, limit: usize) -> Result<(), Error> {
+    match text.len() {
+        0 => Err(Error::BadInput),
+        len if len > limit => Err(Error::Limit),
+        _ => Ok(()),
     }
-    if text.len() > limit {
-        return Err(Error::Limit);
-    }
-    Ok(text)
 }
 
 /// Appends `lp(x)`: a u16 length, then the bytes. `text` must have been checked.

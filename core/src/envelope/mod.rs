@@ -50,7 +50,7 @@ impl UntrustedHeader {
         object.number("version", self.version.into());
         object.number("suite", self.suite.into());
         object.boolean("padded", self.padded);
-        object.text("dekRef", &self.dek_ref.to_text());
+        object.dek_ref(&self.dek_ref);
         object.number("ctLen", self.ct_len.into());
         object.end()
     }

@@ -29,7 +29,7 @@ pub(crate) const fn ciphertext_len(plaintext_len: usize, padded: bool) -> usize 
 #[derive(Clone, Copy)]
 pub(crate) struct Frame<'a> {
     header: &'a [u8; AAD_HEADER],
-    pub(crate) dek_ref: DekRef,
+    pub(crate) dek_ref: &'a [u8; DekRef::LEN],
     pub(crate) padded: bool,
     iv: &'a [u8; IV_LEN],
     ciphertext: &'a [u8],
@@ -71,7 +71,7 @@ impl<'a> Frame<'a> {
             return Err(Error::Limit);
         }
         let (_, dek_ref) = head.split_last_chunk::<{ DekRef::LEN }>().ok_or(Error::Truncated)?;
-        Ok(Self { header, dek_ref: DekRef::from(*dek_ref), padded, iv, ciphertext, tag })
+        Ok(Self { header, dek_ref, padded, iv, ciphertext, tag })
     }
 
     pub(crate) fn header(&self) -> UntrustedHeader {
@@ -79,7 +79,7 @@ impl<'a> Frame<'a> {
             version: VERSION,
             suite: SUITE,
             padded: self.padded,
-            dek_ref: self.dek_ref,
+            dek_ref: DekRef::from(*self.dek_ref),
             ct_len: u32::try_from(self.ciphertext.len()).unwrap_or(u32::MAX),
         }
     }
@@ -137,30 +137,28 @@ pub(crate) fn seal_into(
     *header = frame_header(key.dek_ref(), padded, u32::try_from(ct_len).map_err(|_| Error::Limit)?);
     *iv_out = *iv;
     let aad = binding.aad(header);
-    let tag = if padded {
+    let sealed = if padded {
         let mut block = Wiped(alloc::vec![0; ct_len]);
         pad(plaintext, &mut block.0);
-        key.encrypt(iv, &aad, &block.0, ciphertext)
+        key.encrypt(iv, &aad, &block.0, ciphertext, tag_out)
     } else {
-        key.encrypt(iv, &aad, plaintext, ciphertext)
+        key.encrypt(iv, &aad, plaintext, ciphertext, tag_out)
     };
-    match tag {
-        Ok(tag) => {
-            *tag_out = tag;
-            Ok(total)
-        }
-        Err(error) => {
-            wipe(out);
-            Err(error)
-        }
+    if sealed.is_err() {
+        wipe(out);
     }
+    sealed.map(|()| total)
 }
 
 fn frame_header(dek_ref: &DekRef, padded: bool, ct_len: u32) -> [u8; AAD_HEADER] {
     let mut header = [0; AAD_HEADER];
-    let parts = [&[MAGIC, VERSION, SUITE, u8::from(padded)][..], dek_ref.as_bytes(), &ct_len.to_be_bytes()];
-    for (to, from) in header.iter_mut().zip(parts.into_iter().flatten()) {
-        *to = *from;
+    if let Some((head, rest)) = header.split_first_chunk_mut()
+        && let Some((name, len)) = rest.split_first_chunk_mut()
+        && let Some(len) = len.first_chunk_mut()
+    {
+        *head = [MAGIC, VERSION, SUITE, u8::from(padded)];
+        *name = *dek_ref.as_bytes();
+        *len = ct_len.to_be_bytes();
     }
     header
 }

@@ -1,16 +1,16 @@
 //! Many fields in one call: one look at the clocks, one system call for all IVs, and each item
 //! with a result of its own.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
 use super::Vault;
-use super::held::InUse;
 use super::seal::SealOptions;
 use super::state::State;
 use crate::envelope::{Frame, OVERHEAD, seal_into, sealed_len};
-use crate::secrets::IV_LEN;
+use crate::secrets::{DekKey, IV_LEN};
 use crate::{Binding, Error};
 
 /// Items in one batch (DESIGN 7).
@@ -92,46 +92,50 @@ impl Vault {
         }
         let mut plans = Vec::with_capacity(items.len());
         {
-            let (mut state, _) = self.enter()?;
+            let mut state = self.enter()?;
             for item in items {
-                plans.push(self.plan_one(&mut state, item));
+                plans.push(self.key_for(&mut state, item).map(|key| Plan { key, iv: [0; IV_LEN] }));
             }
         }
-        let to_seal = |item: &Item<'_>, plan: &Result<Plan, Error>| matches!(item.work, Work::Seal(_)) && plan.is_ok();
-        let seals = items.iter().zip(&plans).filter(|(item, plan)| to_seal(item, plan)).count();
+        // A batch seals or opens; opening draws nothing.
+        let seals = if items.first().is_some_and(Item::is_seal) { items.len() } else { 0 };
         let mut ivs = alloc::vec![0; seals.saturating_mul(IV_LEN)];
         let drawn = seals == 0 || self.platform.fill(&mut ivs).is_ok();
-        let mut ivs = ivs.as_chunks().0.iter();
-        for (item, slot) in items.iter().zip(&mut plans) {
-            if !to_seal(item, slot) {
-                continue;
-            }
-            match (slot.as_mut(), ivs.next()) {
-                (Ok(plan), Some(iv)) if drawn => plan.iv = *iv,
-                (Ok(plan), _) => {
-                    self.uncount(plan.in_use.key.dek_ref());
+        for (slot, iv) in plans.iter_mut().zip(ivs.as_chunks().0) {
+            match slot {
+                Ok(plan) if drawn => plan.iv = *iv,
+                Ok(plan) => {
+                    self.uncount(plan.key.dek_ref());
                     *slot = Err(Error::RngFailure);
                 }
-                _ => {}
+                Err(_) => {}
             }
         }
         Ok(plans)
     }
 
-    fn plan_one(&self, state: &mut State, item: &Item<'_>) -> Result<Plan, Error> {
+    /// Does one item, into `out`; says how many bytes.
+    pub(super) fn one(&self, item: &Item<'_>, out: &mut [u8]) -> Result<usize, Error> {
+        let mut plan = Plan { key: self.key_for(&mut *self.enter()?, item)?, iv: [0; IV_LEN] };
+        if item.is_seal() {
+            self.draw_iv(plan.key.dek_ref(), &mut plan.iv)?;
+        }
+        item.run(&plan, out)
+    }
+
+    fn key_for(&self, state: &mut State, item: &Item<'_>) -> Result<Arc<DekKey>, Error> {
         let binding = item.binding?;
-        let in_use = match item.work {
+        match item.work {
             Work::Seal(options) => {
                 self.check_plaintext(item.value)?;
                 state.check_org(binding.org())?;
-                self.sealing_dek(state, &binding, options.scope)?
+                self.sealing_dek(state, &binding, options.scope)
             }
             Work::Open => {
                 state.check_org(binding.org())?;
-                state.deks.take_up(&Frame::read(item.value, self.settings.field_limit)?.dek_ref)?
+                state.deks.take_up(Frame::read(item.value, self.settings.field_limit)?.dek_ref)
             }
-        };
-        Ok(Plan { in_use, iv: [0; IV_LEN] })
+        }
     }
 }
 
@@ -150,13 +154,17 @@ pub(super) enum Work {
 
 /// What an item needs besides itself.
 pub(super) struct Plan {
-    in_use: InUse,
+    key: Arc<DekKey>,
     /// Only where it is sealed.
     iv: [u8; IV_LEN],
 }
 
 impl<'a> Item<'a> {
-    const fn new(binding: Binding<'a>, value: &'a [u8], work: Work) -> Self {
+    const fn is_seal(&self) -> bool {
+        matches!(self.work, Work::Seal(_))
+    }
+
+    pub(super) const fn new(binding: Binding<'a>, value: &'a [u8], work: Work) -> Self {
         Self { binding: Ok(binding), value, work }
     }
 
@@ -169,7 +177,7 @@ impl<'a> Item<'a> {
     }
 
     pub(super) fn run(&self, plan: &Plan, out: &mut [u8]) -> Result<usize, Error> {
-        let (key, binding) = (&plan.in_use.key, &self.binding?);
+        let (key, binding) = (&plan.key, &self.binding?);
         match self.work {
             Work::Seal(options) => seal_into(key, binding, self.value, options.padded, &plan.iv, out),
             // Its length was judged when it was planned.

@@ -49,51 +49,61 @@ impl Vault {
 /// # Errors
 /// [`Error::BadInput`] if the frame itself is at fault; a string at fault is its item's own error.
 fn read_items(frame: &[u8], seal: bool) -> Result<Vec<Item<'_>>, Error> {
-    let mut reader = Reader { rest: frame };
+    let mut reader = Reader { rest: frame, sound: true };
     let mut items = Vec::new();
-    while !reader.rest.is_empty() {
-        let parts = [reader.bytes()?, reader.bytes()?, reader.bytes()?, reader.bytes()?];
-        let has_revision = reader.flag()?;
-        let revision = u64::from_be_bytes(reader.array()?);
-        let scope = if reader.flag()? { Scope::Record } else { Scope::Org };
-        let padded = reader.flag()?;
+    while reader.sound && !reader.rest.is_empty() {
+        let parts = [reader.bytes(), reader.bytes(), reader.bytes(), reader.bytes()];
+        let has_revision = reader.flag();
+        let revision = reader.number(8);
+        let scope = if reader.flag() { Scope::Record } else { Scope::Org };
+        let padded = reader.flag();
         let work = if seal { Work::Seal(SealOptions { scope, padded }) } else { Work::Open };
         let binding = binding(parts, has_revision.then_some(revision));
-        items.push(Item { binding, value: reader.bytes()?, work });
+        items.push(Item { binding, value: reader.bytes(), work });
     }
-    Ok(items)
+    if reader.sound { Ok(items) } else { Err(Error::BadInput) }
 }
 
 fn binding(parts: [&[u8]; 4], revision: Option<u64>) -> Result<Binding<'_>, Error> {
-    let [org, table, record, field] = parts;
-    let binding = Binding::new(text(org)?, text(table)?, text(record)?, text(field)?)?;
+    let mut texts = [""; 4];
+    for (to, from) in texts.iter_mut().zip(parts) {
+        *to = text(from)?;
+    }
+    let [org, table, record, field] = texts;
+    let binding = Binding::new(org, table, record, field)?;
     Ok(revision.map_or(binding, |revision| binding.with_revision(revision)))
 }
 
+/// Reads on after a fault, and notes it: one look at the end of an item is enough.
 struct Reader<'a> {
     rest: &'a [u8],
+    sound: bool,
 }
 
 impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let (array, rest) = self.rest.split_first_chunk::<N>().ok_or(Error::BadInput)?;
+    fn take(&mut self, len: usize) -> &'a [u8] {
+        let Some((bytes, rest)) = self.rest.split_at_checked(len) else {
+            self.sound = false;
+            return &[];
+        };
         self.rest = rest;
-        Ok(*array)
+        bytes
     }
 
-    fn flag(&mut self) -> Result<bool, Error> {
-        match self.array()? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            _ => Err(Error::BadInput),
-        }
+    fn number(&mut self, len: usize) -> u64 {
+        self.take(len).iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
     }
 
-    fn bytes(&mut self) -> Result<&'a [u8], Error> {
-        let len = usize::try_from(u32::from_be_bytes(self.array()?)).map_err(|_| Error::BadInput)?;
-        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(Error::BadInput)?;
-        self.rest = rest;
-        Ok(bytes)
+    fn flag(&mut self) -> bool {
+        let number = self.number(1);
+        self.sound &= number <= 1;
+        number == 1
+    }
+
+    fn bytes(&mut self) -> &'a [u8] {
+        // No slice is as long as what doesn't fit into a usize.
+        let len = usize::try_from(self.number(4)).unwrap_or(usize::MAX);
+        self.take(len)
     }
 }
 
@@ -122,11 +132,10 @@ impl Reply<'_> {
 
     fn head(&mut self, number: u32, len: usize) -> Result<(), Error> {
         let rest = core::mem::take(&mut self.rest);
-        let (head, rest) = rest.split_at_mut_checked(HEAD).ok_or(Error::BadInput)?;
-        let short = u32::try_from(len).map_err(|_| Error::Limit)?;
-        for (to, from) in head.iter_mut().zip(number.to_be_bytes().into_iter().chain(short.to_be_bytes())) {
-            *to = from;
-        }
+        let (first, rest) = rest.split_first_chunk_mut().ok_or(Error::BadInput)?;
+        let (second, rest) = rest.split_first_chunk_mut().ok_or(Error::BadInput)?;
+        *first = number.to_be_bytes();
+        *second = u32::try_from(len).map_err(|_| Error::Limit)?.to_be_bytes();
         self.rest = rest.get_mut(len..).ok_or(Error::BadInput)?;
         self.written = self.written.saturating_add(HEAD).saturating_add(len);
         Ok(())

@@ -6,7 +6,6 @@ use zeroize::Zeroizing;
 
 use super::Vault;
 use crate::cache::{self, Entry, MAX_AHEAD, MAX_LIFE, WipeOnDrop};
-use crate::clock::End;
 use crate::secrets::DekKey;
 use crate::{DekKind, DekRef, Error};
 
@@ -17,13 +16,14 @@ impl Vault {
     /// [`Error::BadInput`] in a vault without a session; [`Error::UnknownDek`] and what it is over by.
     pub fn cache_export(&self, dek_ref: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let dek_ref = DekRef::from_slice(dek_ref)?;
-        let (mut state, now) = self.enter()?;
+        let mut state = self.enter()?;
         let session = self.settings.session.as_deref().ok_or(Error::BadInput)?;
-        let held = state.deks.take_up(&dek_ref)?;
-        let reader = state.deks.get(&dek_ref).map(|held| held.reader.clone()).ok_or(Error::UnknownDek)?;
+        let key = state.deks.take_up(dek_ref.as_bytes())?;
         state.note_keychain(&dek_ref)?;
-        let expires = now.wall.saturating_add(held.end.remaining(now));
-        Ok(cache::write(&held.key, &reader, session, now.wall, expires))
+        let held = state.deks.get(dek_ref.as_bytes()).ok_or(Error::UnknownDek)?;
+        let issued = state.now.wall;
+        let expires = issued.saturating_add(held.end.remaining(state.now));
+        Ok(cache::write(&key, &held.reader, session, issued, expires))
     }
 
     /// Takes a DEK in from a keychain entry, for what is left of its time. The buffer is wiped,
@@ -37,7 +37,8 @@ impl Vault {
     /// [`Error::ClockRollback`] if it was issued more than 300 s ahead; [`Error::Expired`].
     pub fn cache_import(&self, entry: &mut [u8]) -> Result<DekRef, Error> {
         let entry = WipeOnDrop(entry);
-        let (mut state, now) = self.enter()?;
+        let mut state = self.enter()?;
+        let now = state.now;
         let session = self.settings.session.as_deref().ok_or(Error::BadInput)?;
         let entry = Entry::read(entry.0)?;
         if entry.identity.kind() == DekKind::Org && entry.reader != entry.identity.owner() {
@@ -60,11 +61,12 @@ impl Vault {
         }
         state.deks.check_reader(&entry.dek_ref, &entry.reader)?;
         state.note_keychain(&entry.dek_ref)?;
-        if state.deks.is_alive(&entry.dek_ref) {
+        if state.deks.is_alive(entry.dek_ref.as_bytes()) {
             return Ok(entry.dek_ref);
         }
         let left = entry.expires.saturating_sub(now.wall).min(MAX_LIFE);
         let key = DekKey::new(entry.dek, entry.identity);
-        state.take_in(key, &entry.reader, End::after(now, left))
+        state.take_in(key, &entry.reader, left, None)?;
+        Ok(entry.dek_ref)
     }
 }

@@ -25,8 +25,8 @@ pub use options::VaultOptions;
 pub use requests::Minted;
 pub use seal::{ResealOptions, Scope, SealOptions};
 
-use crate::clock::Now;
-use crate::json::{self, Writer};
+use crate::base64::Base64;
+use crate::json::Writer;
 use crate::map::Map;
 use crate::sync::{Guard, Lock};
 use crate::text::check;
@@ -56,14 +56,29 @@ impl Vault {
         Self::with_platform(options, Box::new(crate::OsPlatform::new()))
     }
 
+    /// [`Self::new`] of the options in a JSON object.
+    ///
+    /// # Errors
+    /// As [`VaultOptions::from_json`] and [`Self::new`].
+    #[cfg(feature = "os")]
+    pub fn from_json(options: &[u8]) -> Result<Self, Error> {
+        Self::new(&VaultOptions::from_json(options)?)
+    }
+
     /// A vault on clocks and a generator of the caller's.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn with_platform(options: &VaultOptions, platform: Box<dyn Platform>) -> Result<Self, Error> {
-        let settings = Settings::new(options)?;
-        let state = State::new(&*platform, &options.min_versions)?;
-        Ok(Self { settings, platform, state: Lock::new(state) })
+        let mut vault = Self { settings: Settings::NEW, platform, state: Lock::new(State::NEW) };
+        vault.settings.read(options)?;
+        {
+            let mut state = vault.enter()?;
+            for (org, version) in &options.min_versions {
+                state.see_version(org, *version)?;
+            }
+        }
+        Ok(vault)
     }
 
     /// Tells the vault which `active` row is in the store: the host's own after it won the write,
@@ -74,9 +89,9 @@ impl Vault {
     /// the same version as the last row but with another DEK (a fork); [`Error::RowInconsistent`] if
     /// the DEK is here and isn't this org's of this version.
     pub fn set_active(&self, active: &ActiveRow) -> Result<(), Error> {
-        let (mut state, now) = self.enter()?;
+        let mut state = self.enter()?;
         state.check_org(&active.org)?;
-        state.set_active(active, now)
+        state.set_active(active)
     }
 
     /// Forgets the org's DEKs, as owner and as reader, and refuses everything for it from now on
@@ -86,7 +101,7 @@ impl Vault {
     /// [`Error::BadInput`] or [`Error::Limit`] for the string.
     pub fn tombstone(&self, org: &str) -> Result<(), Error> {
         check(org)?;
-        let (mut state, _) = self.enter()?;
+        let mut state = self.enter()?;
         state.tombstone(org)
     }
 
@@ -97,8 +112,19 @@ impl Vault {
     /// # Errors
     /// [`Error::Internal`] only.
     pub fn sign_out(&self) -> Result<Vec<DekRef>, Error> {
-        let (mut state, _) = self.enter()?;
-        Ok(state.sign_out())
+        let mut entries = Vec::new();
+        self.enter()?.sign_out(|dek_ref| entries.extend(DekRef::from_slice(dek_ref)));
+        Ok(entries)
+    }
+
+    /// [`Self::sign_out`] as JSON: a list of the `dek_ref`s.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sign_out_json(&self) -> Result<String, Error> {
+        let mut list = Writer::list();
+        self.enter()?.sign_out(|dek_ref| list.item_text(&Base64::Url.encode(dek_ref)));
+        Ok(list.end())
     }
 
     /// The DEKs held and not over, by `dek_ref`.
@@ -106,7 +132,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Internal`] only.
     pub fn status(&self) -> Result<Vec<DekStatus>, Error> {
-        let (state, _) = self.enter()?;
+        let state = self.enter()?;
         Ok(state.status())
     }
 
@@ -115,18 +141,20 @@ impl Vault {
     /// # Errors
     /// As there.
     pub fn status_json(&self) -> Result<String, Error> {
-        let list = self.status()?;
-        Ok(json::list(list, |dek| {
+        let state = self.enter()?;
+        let mut list = Writer::list();
+        for held in state.deks.alive() {
             let mut object = Writer::object();
-            object.text("dekRef", &dek.dek_ref.to_text());
-            object.text("kind", dek.kind.name());
-            object.text("org", &dek.org);
-            object.number("version", dek.version.into());
-            object.text("reader", &dek.reader);
-            object.number("ends", dek.ends);
-            object.number("seals", dek.seals);
-            object.end()
-        }))
+            object.dek_ref(&held.dek_ref);
+            object.text("kind", held.identity.kind().name());
+            object.text("org", held.identity.owner());
+            object.number("version", held.identity.version().into());
+            object.text("reader", &held.reader);
+            object.number("ends", held.end.wall);
+            object.number("seals", state.seals(&held.dek_ref));
+            list.item(&object.end());
+        }
+        Ok(list.end())
     }
 
     /// The DEKs that these envelopes need and that are not here, each once. Envelopes that could
@@ -138,25 +166,25 @@ impl Vault {
         if envelopes.len() > MAX_BATCH {
             return Err(Error::Limit);
         }
-        let (state, _) = self.enter()?;
-        let mut found = Map::default();
+        let state = self.enter()?;
+        let mut found = Map::NEW;
         let mut list = Vec::new();
         for envelope in envelopes {
             if let Ok(frame) = crate::envelope::Frame::read(envelope, self.settings.field_limit)
-                && !state.deks.is_alive(&frame.dek_ref)
-                && found.insert(frame.dek_ref.as_bytes(), ()).is_none()
+                && !state.deks.is_alive(frame.dek_ref)
+                && found.insert(frame.dek_ref, ()).is_none()
             {
-                list.push(frame.dek_ref);
+                list.push(DekRef::from(*frame.dek_ref));
             }
         }
         Ok(list)
     }
 
     /// Takes the lock and reads the clocks: every call begins here, so every call sees a step back.
-    fn enter(&self) -> Result<(Guard<'_, State>, Now), Error> {
+    fn enter(&self) -> Result<Guard<'_, State>, Error> {
         let mut state = self.state.lock()?;
-        let now = state.tick(&*self.platform);
-        Ok((state, now))
+        state.tick(&*self.platform);
+        Ok(state)
     }
 }
 

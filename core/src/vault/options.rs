@@ -7,7 +7,7 @@ use crate::Error;
 use crate::cache::MAX_LIFE;
 use crate::envelope::{DEFAULT_FIELD_LIMIT, MAX_FIELD_LIMIT};
 use crate::json::{Members, Value, read_object};
-use crate::kms::{Endpoints, check_cmk};
+use crate::kms::{Endpoints, check_cmk, check_region};
 use crate::map::Map;
 use crate::text::check;
 
@@ -49,32 +49,43 @@ impl VaultOptions {
     /// # Errors
     /// [`Error::UnknownOption`] for any other member, [`Error::BadInput`] for a wrong type or value.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
-        let mut members = read_object(json).ok_or(Error::BadInput)?;
-        let mut options = Self {
-            ttl: whole(&mut members, "ttl")?,
-            session: text(&mut members, "session")?,
-            region: text(&mut members, "region")?,
-            seal_limit: whole(&mut members, "seal_limit")?,
-            field_limit: whole(&mut members, "field_limit")?,
-            danger_endpoint: text(&mut members, "danger_endpoint")?,
-            ..Self::default()
-        };
-        if let Some(cmks) = members.take("cmks") {
-            let mut listed = Vec::new();
-            for (org, list) in by_org(cmks)? {
-                listed.push((org, cmk_list(list)?));
-            }
-            options.cmks = Some(listed);
+        let mut options = Self::default();
+        options.read(read_object(json).ok_or(Error::BadInput)?)?;
+        Ok(options)
+    }
+
+    fn read(&mut self, mut members: Members<'_>) -> Result<(), Error> {
+        whole(&mut members, "ttl", &mut self.ttl)?;
+        whole(&mut members, "seal_limit", &mut self.seal_limit)?;
+        whole(&mut members, "field_limit", &mut self.field_limit)?;
+        text(&mut members, "session", &mut self.session)?;
+        text(&mut members, "region", &mut self.region)?;
+        text(&mut members, "danger_endpoint", &mut self.danger_endpoint)?;
+        if let Some(value) = members.take("cmks") {
+            let cmks = self.cmks.insert(Vec::new());
+            by_org(value, &mut |org, value| {
+                let mut list = Vec::new();
+                for (_, item) in &value.items()? {
+                    list.push(item.text()??);
+                }
+                cmks.push((org, list));
+                Some(())
+            })
+            .ok_or(Error::BadInput)?;
         }
-        if let Some(versions) = members.take("min_versions") {
-            for (org, number) in by_org(versions)? {
-                options.min_versions.push((org, version(number)?));
-            }
+        if let Some(value) = members.take("min_versions") {
+            by_org(value, &mut |org, value| {
+                self.min_versions.push((org, u32::try_from(value.whole()?).ok()?));
+                Some(())
+            })
+            .ok_or(Error::BadInput)?;
         }
         match members.into_entries().first() {
-            None => Ok(options),
+            None => Ok(()),
             // Named a second time.
-            Some((Some(name), _)) if KNOWN.contains(&name.as_str()) => Err(Error::BadInput),
+            Some((name, _)) if name.text().flatten().is_some_and(|name| KNOWN.contains(&&*name)) => {
+                Err(Error::BadInput)
+            }
             Some(_) => Err(Error::UnknownOption),
         }
     }
@@ -92,7 +103,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(options: &VaultOptions) -> Result<Self, Error> {
+    /// Before [`Self::read`].
+    pub(super) const NEW: Self =
+        Self { ttl: 0, session: None, seal_limit: 0, field_limit: 0, endpoints: Endpoints::NEW, cmks: None };
+
+    /// Takes the options over.
+    pub(super) fn read(&mut self, options: &VaultOptions) -> Result<(), Error> {
         for text in [&options.session, &options.region, &options.danger_endpoint].into_iter().flatten() {
             check(text)?;
         }
@@ -102,18 +118,20 @@ impl Settings {
                 return Err(Error::BadInput);
             }
         }
-        let field_limit = in_range(options.field_limit, DEFAULT_FIELD_LIMIT as u64, MAX_FIELD_LIMIT as u64)?;
-        Ok(Self {
-            ttl: in_range(options.ttl, MAX_LIFE, MAX_LIFE)?,
-            session: options.session.clone(),
-            seal_limit: in_range(options.seal_limit, DEFAULT_SEALS, MAX_SEALS)?,
-            field_limit: usize::try_from(field_limit).map_err(|_| Error::Limit)?,
-            endpoints: Endpoints::new(
-                options.region.as_deref().unwrap_or("us-east-1"),
-                options.danger_endpoint.clone(),
-            )?,
-            cmks: options.cmks.as_deref().map(owners).transpose()?,
-        })
+        let mut field_limit = 0;
+        in_range(options.field_limit, DEFAULT_FIELD_LIMIT as u64, MAX_FIELD_LIMIT as u64, &mut field_limit)?;
+        self.field_limit = usize::try_from(field_limit).map_err(|_| Error::Limit)?;
+        in_range(options.ttl, MAX_LIFE, MAX_LIFE, &mut self.ttl)?;
+        in_range(options.seal_limit, DEFAULT_SEALS, MAX_SEALS, &mut self.seal_limit)?;
+        let region = options.region.as_deref().unwrap_or("us-east-1");
+        check_region(region)?;
+        if let Some(cmks) = &options.cmks {
+            own(cmks, self.cmks.insert(Map::NEW))?;
+        }
+        self.session = options.session.clone();
+        self.endpoints.region.push_str(region);
+        self.endpoints.danger = options.danger_endpoint.clone();
+        Ok(())
     }
 
     /// Whether that CMK wraps for that org, as far as the host told.
@@ -126,59 +144,57 @@ impl Settings {
 }
 
 /// The org of each CMK. One under two orgs would let either read what is the other's.
-fn owners(cmks: &[(String, Vec<String>)]) -> Result<Map<String>, Error> {
-    let mut owners = Map::default();
+fn own(cmks: &[(String, Vec<String>)], owners: &mut Map<String>) -> Result<(), Error> {
     for (org, listed) in cmks {
         check(org)?;
         for cmk in listed {
-            let before = owners.insert(check_cmk(cmk)?.as_bytes(), org.clone());
+            check_cmk(cmk)?;
+            let before = owners.insert(cmk.as_bytes(), org.clone());
             if before.is_some_and(|before| *before != *org) {
                 return Err(Error::BadInput);
             }
         }
     }
-    Ok(owners)
+    Ok(())
 }
 
 /// From 1 to `most`; absent is `default`.
-fn in_range(value: Option<u64>, default: u64, most: u64) -> Result<u64, Error> {
-    match value.unwrap_or(default) {
+fn in_range(value: Option<u64>, default: u64, most: u64, place: &mut u64) -> Result<(), Error> {
+    *place = value.unwrap_or(default);
+    match *place {
         0 => Err(Error::BadInput),
         value if value > most => Err(Error::Limit),
-        value => Ok(value),
+        _ => Ok(()),
     }
 }
 
-fn whole(members: &mut Members<'_>, name: &str) -> Result<Option<u64>, Error> {
-    members.take(name).map(|value| value.whole().ok_or(Error::BadInput)).transpose()
+fn whole(members: &mut Members<'_>, name: &str, place: &mut Option<u64>) -> Result<(), Error> {
+    if let Some(value) = members.take(name) {
+        *place = Some(value.whole().ok_or(Error::BadInput)?);
+    }
+    Ok(())
 }
 
-fn text(members: &mut Members<'_>, name: &str) -> Result<Option<String>, Error> {
-    members.take(name).map(text_of).transpose()
+fn text(members: &mut Members<'_>, name: &str, place: &mut Option<String>) -> Result<(), Error> {
+    if let Some(value) = members.take(name) {
+        *place = Some(text_of(value)?);
+    }
+    Ok(())
 }
 
 fn text_of(value: Value<'_>) -> Result<String, Error> {
     value.text().flatten().ok_or(Error::BadInput)
 }
 
-fn cmk_list(value: Value<'_>) -> Result<Vec<String>, Error> {
-    value.items().ok_or(Error::BadInput)?.map(text_of).collect()
-}
-
-fn version(value: Value<'_>) -> Result<u32, Error> {
-    value.whole().and_then(|version| u32::try_from(version).ok()).ok_or(Error::BadInput)
-}
-
-/// An object of orgs, each named once.
-fn by_org(value: Value<'_>) -> Result<Vec<(String, Value<'_>)>, Error> {
-    let mut seen = Map::default();
-    let mut orgs = Vec::new();
-    for (org, value) in value.members().ok_or(Error::BadInput)?.into_entries() {
-        let org = org.ok_or(Error::BadInput)?;
+/// Hands on the members of an object of orgs, each named once.
+fn by_org<'a>(value: Value<'a>, each: &mut dyn FnMut(String, Value<'a>) -> Option<()>) -> Option<()> {
+    let mut seen = Map::NEW;
+    for (org, value) in &value.members()?.into_entries() {
+        let org = org.text()??;
         if seen.insert(org.as_bytes(), ()).is_some() {
-            return Err(Error::BadInput);
+            return None;
         }
-        orgs.push((org, value));
+        each(org, *value)?;
     }
-    Ok(orgs)
+    Some(())
 }

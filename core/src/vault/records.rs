@@ -15,7 +15,6 @@ struct Seen {
 }
 
 /// Keyed by a digest of the place, so that a record costs the same whatever its names' length.
-#[derive(Default)]
 pub(super) struct Records {
     seen: Map<Seen>,
     by_age: Map<[u8; 32]>,
@@ -23,6 +22,8 @@ pub(super) struct Records {
 }
 
 impl Records {
+    pub(super) const NEW: Self = Self { seen: Map::NEW, by_age: Map::NEW, clock: 0 };
+
     /// Notes a record DEK that came in. Of one version the last one counts.
     pub(super) fn note(&mut self, identity: &Identity, dek_ref: &DekRef) {
         if identity.kind() != DekKind::Record {

@@ -1,6 +1,6 @@
 //! Requests that wait for the KMS's answer: minting, and wraps of record DEKs.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
@@ -9,11 +9,12 @@ use super::Vault;
 use super::held::Held;
 use super::state::State;
 use crate::clock::End;
+use crate::json::Writer;
 use crate::kms::{KmsOp, KmsParams, KmsReply, KmsRequest, check_cmk};
 use crate::map::Map;
-use crate::secrets::DekKey;
+use crate::secrets::{Dek, DekKey};
 use crate::text::check;
-use crate::wrap::{ActiveRow, MAX_CREATED, Provider, Purpose, WrapRow};
+use crate::wrap::{ActiveRow, MAX_CREATED, Provider, Purpose, RowParts, WrapRow};
 use crate::{DekRef, Error, Identity};
 
 /// Requests that may be open at once; the oldest goes, as if it had never been made.
@@ -29,6 +30,17 @@ pub struct Minted {
     pub active: ActiveRow,
 }
 
+impl Minted {
+    /// `{row, active}`
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut object = Writer::object();
+        object.raw("row", &self.row.to_json());
+        object.raw("active", &self.active.to_json());
+        object.end()
+    }
+}
+
 /// A request that has an answer to come: the row that it will make, still without its blob and, of
 /// a DEK that is being minted, without its `dek_ref`.
 struct Open {
@@ -37,20 +49,21 @@ struct Open {
     taken: bool,
 }
 
-#[derive(Default)]
 pub(super) struct Requests {
     open: Map<Open>,
     last_id: u64,
 }
 
 impl Requests {
+    pub(super) const NEW: Self = Self { open: Map::NEW, last_id: 0 };
+
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id = self.last_id.saturating_add(1);
         self.last_id
     }
 
     pub(super) fn clear(&mut self) {
-        self.open = Map::default();
+        self.open = Map::NEW;
     }
 
     fn add(&mut self, row: WrapRow) -> u64 {
@@ -66,7 +79,7 @@ impl Requests {
     /// [`Error::BadInput`] for a request that isn't open or is of the other kind.
     fn find(&mut self, id: u64, minting: bool) -> Result<&mut Open, Error> {
         let open = self.open.get_mut(&id.to_be_bytes()).ok_or(Error::BadInput)?;
-        if minting == (open.row.purpose == Purpose::OrgDek) { Ok(open) } else { Err(Error::BadInput) }
+        if minting == (open.row.purpose() == Purpose::OrgDek) { Ok(open) } else { Err(Error::BadInput) }
     }
 
     fn close(&mut self, id: u64) {
@@ -82,20 +95,36 @@ impl Vault {
     /// [`Error::KeyIdUnexpected`] if the CMK isn't the org's; [`Error::ActiveRollback`] if `version`
     /// isn't above the highest seen for the org.
     pub fn mint_request(&self, org: &str, cmk: &str, version: u32, created: u64) -> Result<KmsRequest, Error> {
+        let mut state = self.enter()?;
+        let row = self.minting(&state, org, cmk, version, created)?;
+        Ok(self.ask(&mut state, KmsOp::GenerateDataKey, &row))
+    }
+
+    fn minting(&self, state: &State, org: &str, cmk: &str, version: u32, created: u64) -> Result<WrapRow, Error> {
         let identity = Identity::org(org, version)?;
         check_cmk(cmk)?;
         check_created(created)?;
-        let (mut state, _) = self.enter()?;
         state.check_org(org)?;
         self.settings.check_cmk(org, cmk)?;
         if version <= state.highest_version(org) {
             return Err(Error::ActiveRollback);
         }
-        let row = pending(Purpose::OrgDek, identity, org, DekRef::from([0; DekRef::LEN]), cmk, created);
-        let mut params = KmsParams::of(&row);
-        params.key_spec = Some("AES_256");
-        let id = state.requests.add(row);
-        Ok(self.settings.endpoints.request(id, KmsOp::GenerateDataKey, params))
+        Ok(pending(Purpose::OrgDek, &identity, org, &DekRef::from([0; DekRef::LEN]), cmk, created))
+    }
+
+    /// The request to make of a row that was checked. All but `Decrypt` wait for their answer.
+    pub(super) fn ask(&self, state: &mut State, op: KmsOp, row: &WrapRow) -> KmsRequest {
+        let mut params = KmsParams::of(row);
+        let id = if op == KmsOp::Decrypt {
+            params.ciphertext_blob = Some(row.blob().to_vec());
+            state.requests.next_id()
+        } else {
+            state.requests.add(row.clone())
+        };
+        if op == KmsOp::GenerateDataKey {
+            params.key_spec = Some("AES_256");
+        }
+        self.settings.endpoints.request(id, op, params)
     }
 
     /// Takes the answer to [`Self::mint_request`]. The DEK waits for its `active` row; a second one
@@ -105,20 +134,24 @@ impl Vault {
     /// [`Error::BadInput`] for a request that isn't open; the errors of a reply; [`Error::KeyMismatch`]
     /// if what came isn't a DEK. The request stays open after an error.
     pub fn admit_minted(&self, request: u64, mut reply: KmsReply<'_>) -> Result<Minted, Error> {
-        let (mut state, now) = self.enter()?;
-        let mut row = self.answered(&mut state, request, true, &reply)?;
-        let key = DekKey::new(reply.take_dek()?, row.identity.clone());
-        row.dek_ref = *key.dek_ref();
-        let held = Held::new(key, &row.reader, End::after(now, self.settings.ttl));
-        state.requests.close(request);
-        let active = ActiveRow {
-            org: row.reader.clone(),
-            dek_ref: row.dek_ref,
-            version: row.identity.version(),
-            tombstoned: false,
-            rev: state.keep_minted(&row.reader, row.dek_ref, held)?,
-        };
+        let mut rev = 0;
+        let row = self.minted(request, &mut reply, &mut rev)?;
+        let (dek_ref, version) = (*row.dek_ref(), row.version());
+        let active = ActiveRow { org: row.reader().into(), dek_ref, version, tombstoned: false, rev };
         Ok(Minted { row, active })
+    }
+
+    fn minted(&self, request: u64, reply: &mut KmsReply<'_>, rev: &mut u64) -> Result<WrapRow, Error> {
+        let mut state = self.enter()?;
+        let mut row = self.answered(&mut state, request, true, reply)?;
+        let key = DekKey::new(reply.take_dek()?, row.parts().identity.clone());
+        state.requests.close(request);
+        let parts = row.parts_mut()?;
+        parts.blob = reply.blob()?.to_vec();
+        parts.dek_ref = *key.dek_ref();
+        let held = Held::new(key, &parts.reader, End::after(state.now, self.settings.ttl));
+        *rev = state.keep_minted(&parts.reader, held)?;
+        Ok(row)
     }
 
     /// The DEK of an `Encrypt` request, once: put it into the call's `Plaintext` and wipe it.
@@ -127,17 +160,30 @@ impl Vault {
     /// [`Error::BadInput`] for a request that isn't open or whose DEK was taken;
     /// [`Error::OrgTombstoned`], [`Error::UnknownDek`], [`Error::Expired`], [`Error::ClockRollback`].
     pub fn take_request_plaintext(&self, request: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let (mut state, _) = self.enter()?;
+        // On the heap: an array by value would leave copies wherever it is moved.
+        let mut dek = Zeroizing::new(alloc::vec![0; Dek::LEN]);
+        self.take_request_plaintext_into(request, &mut dek)?;
+        Ok(dek)
+    }
+
+    /// [`Self::take_request_plaintext`] into the front of a buffer of the caller's; says how many
+    /// bytes.
+    ///
+    /// # Errors
+    /// As there; [`Error::BadInput`] if `out` is shorter than 32 bytes, and the DEK isn't taken.
+    pub fn take_request_plaintext_into(&self, request: u64, out: &mut [u8]) -> Result<usize, Error> {
+        let out = out.first_chunk_mut().ok_or(Error::BadInput)?;
+        let mut state = self.enter()?;
         let open = state.requests.find(request, false)?;
         if open.taken {
             return Err(Error::BadInput);
         }
         let row = open.row.clone();
         state.check_row(&row)?;
-        let in_use = state.deks.take_up(&row.dek_ref)?;
+        let key = state.deks.take_up(row.dek_ref().as_bytes())?;
         state.requests.find(request, false)?.taken = true;
-        // On the heap: an array by value would leave copies wherever it is moved.
-        Ok(Zeroizing::new(in_use.key.dek().expose().to_vec()))
+        *out = *key.dek().expose();
+        Ok(out.len())
     }
 
     /// Takes the answer to [`Self::share_request`] or [`Self::wrap_request`]; gives the row to store.
@@ -146,19 +192,20 @@ impl Vault {
     /// [`Error::BadInput`] for a request that isn't open; [`Error::OrgTombstoned`]; the errors of a
     /// reply. The request stays open after an error.
     pub fn admit_shared(&self, request: u64, reply: KmsReply<'_>) -> Result<WrapRow, Error> {
-        let (mut state, _) = self.enter()?;
-        let row = self.answered(&mut state, request, false, &reply)?;
+        let mut state = self.enter()?;
+        let mut row = self.answered(&mut state, request, false, &reply)?;
         state.requests.close(request);
+        row.parts_mut()?.blob = reply.blob()?.to_vec();
         Ok(row)
     }
 
-    /// The row of an open request with the blob of its answer, if that is what was asked for.
+    /// The row of an open request, if the reply is what was asked for.
     fn answered(&self, state: &mut State, request: u64, minting: bool, reply: &KmsReply<'_>) -> Result<WrapRow, Error> {
-        let mut row = state.requests.find(request, minting)?.row.clone();
+        let row = state.requests.find(request, minting)?.row.clone();
         state.check_row(&row)?;
-        self.settings.check_cmk(&row.reader, &row.key_id)?;
-        reply.check(&self.settings.endpoints, &row.key_id)?;
-        row.blob = reply.blob()?;
+        self.settings.check_cmk(row.reader(), row.key_id())?;
+        reply.check(&self.settings.endpoints, row.key_id())?;
+        reply.blob()?;
         Ok(row)
     }
 
@@ -169,40 +216,31 @@ impl Vault {
     /// [`Error::BadInput`] or [`Error::Limit`] for an argument; [`Error::KeyIdUnexpected`] if the CMK
     /// isn't the org's.
     pub fn shred_request(&self, org: &str, cmk: &str, days: u32) -> Result<KmsRequest, Error> {
+        let mut state = self.enter()?;
         check(org)?;
         check_cmk(cmk)?;
         if !(7..=30).contains(&days) {
             return Err(Error::BadInput);
         }
-        let (mut state, _) = self.enter()?;
         self.settings.check_cmk(org, cmk)?;
         let params = KmsParams { key_id: cmk.to_string(), pending_window_in_days: Some(days), ..KmsParams::default() };
         let id = state.requests.next_id();
         Ok(self.settings.endpoints.request(id, KmsOp::ScheduleKeyDeletion, params))
     }
-
-    /// Asks for a wrap of a record DEK under a CMK.
-    pub(super) fn encrypt_request(
-        &self,
-        state: &mut State,
-        purpose: Purpose,
-        key: &DekKey,
-        reader: &str,
-        cmk: &str,
-        created: u64,
-    ) -> Result<KmsRequest, Error> {
-        self.settings.check_cmk(reader, cmk)?;
-        let row = pending(purpose, key.identity().clone(), reader, *key.dek_ref(), cmk, created);
-        let params = KmsParams::of(&row);
-        let id = state.requests.add(row);
-        Ok(self.settings.endpoints.request(id, KmsOp::Encrypt, params))
-    }
 }
 
 /// A row that waits for its blob.
-fn pending(purpose: Purpose, identity: Identity, reader: &str, dek_ref: DekRef, cmk: &str, created: u64) -> WrapRow {
-    let (reader, key_id) = (reader.to_string(), cmk.to_string());
-    WrapRow { purpose, identity, reader, created, dek_ref, provider: Provider::AwsKms, key_id, blob: Vec::new() }
+pub(super) fn pending(
+    purpose: Purpose,
+    identity: &Identity,
+    reader: &str,
+    dek_ref: &DekRef,
+    cmk: &str,
+    created: u64,
+) -> WrapRow {
+    let (identity, reader, key_id) = (identity.clone(), reader.to_string(), cmk.to_string());
+    let (dek_ref, provider, blob) = (*dek_ref, Provider::AwsKms, Vec::new());
+    RowParts { purpose, identity, reader, created, dek_ref, provider, key_id, blob }.into()
 }
 
 pub(super) fn check_created(created: u64) -> Result<(), Error> {

@@ -1,14 +1,15 @@
 //! Seal, open, reseal and rebind of one field.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
 use super::Vault;
-use super::held::InUse;
+use super::batch::{Item, Work};
 use super::state::State;
-use crate::envelope::{Frame, seal_into, sealed_len};
-use crate::secrets::Wiped;
+use crate::envelope::Frame;
+use crate::secrets::{DekKey, Wiped};
 use crate::wrap::draw_iv;
 use crate::{Binding, DekKind, DekRef, Error};
 
@@ -48,9 +49,9 @@ impl Vault {
     /// [`Error::UnknownDek`] and what the DEK is over by; [`Error::RowInconsistent`],
     /// [`Error::ActiveRollback`] for the `active` row; [`Error::BudgetExhausted`]; [`Error::RngFailure`].
     pub fn seal(&self, binding: &Binding<'_>, plaintext: &[u8], options: SealOptions) -> Result<Vec<u8>, Error> {
-        let in_use = self.begin_seal(binding, plaintext, options)?;
-        let mut out = alloc::vec![0; sealed_len(plaintext.len(), options.padded)];
-        self.seal_under(&in_use, binding, plaintext, options.padded, &mut out)?;
+        let item = Item::new(*binding, plaintext, Work::Seal(options));
+        let mut out = alloc::vec![0; item.room()];
+        self.one(&item, &mut out)?;
         Ok(out)
     }
 
@@ -66,11 +67,11 @@ impl Vault {
         options: SealOptions,
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        if out.len() < sealed_len(plaintext.len(), options.padded) {
+        let item = Item::new(*binding, plaintext, Work::Seal(options));
+        if out.len() < item.room() {
             return Err(Error::BadInput);
         }
-        let in_use = self.begin_seal(binding, plaintext, options)?;
-        self.seal_under(&in_use, binding, plaintext, options.padded, out)
+        self.one(&item, out)
     }
 
     /// Opens one field. `binding` is where the host found it, with the *owner's* org.
@@ -79,9 +80,9 @@ impl Vault {
     /// [`Error::OrgTombstoned`]; the format errors; [`Error::Limit`]; [`Error::UnknownDek`] and what the
     /// DEK is over by; [`Error::AuthFailed`] for a wrong place or changed bytes, never more precise.
     pub fn open(&self, binding: &Binding<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let (in_use, frame) = self.opening_dek(binding, envelope)?;
-        let mut out = Zeroizing::new(alloc::vec![0; frame.max_plaintext()]);
-        let len = frame.open_into(&in_use.key, binding, &mut out)?;
+        let item = Item::new(*binding, envelope, Work::Open);
+        let mut out = Zeroizing::new(alloc::vec![0; item.room()]);
+        let len = self.one(&item, &mut out)?;
         out.truncate(len);
         Ok(out)
     }
@@ -92,8 +93,7 @@ impl Vault {
     /// # Errors
     /// As [`Self::open`]; [`Error::BadInput`] if `out` is too short. `out` is unchanged after an error.
     pub fn open_into(&self, binding: &Binding<'_>, envelope: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        let (in_use, frame) = self.opening_dek(binding, envelope)?;
-        frame.open_into(&in_use.key, binding, out)
+        self.one(&Item::new(*binding, envelope, Work::Open), out)
     }
 
     /// Opens and seals again at the same place: under the active DEK or the record's highest one.
@@ -123,55 +123,39 @@ impl Vault {
         options: ResealOptions,
     ) -> Result<Vec<u8>, Error> {
         let frame = Frame::read(envelope, self.settings.field_limit);
-        let (opening, frame, sealing) = {
-            let (mut state, _) = self.enter()?;
+        let (frame, record) = {
+            let state = self.enter()?;
             state.check_org(from.org())?;
             if from.org() != to.org() {
                 return Err(Error::BadInput);
             }
             let frame = frame?;
-            check_within_record(&state, &frame.dek_ref, from, to)?;
-            let opening = state.deks.take_up(&frame.dek_ref)?;
-            let scope = options.scope.unwrap_or(match opening.key.identity().kind() {
-                DekKind::Org => Scope::Org,
-                DekKind::Record => Scope::Record,
-            });
-            // Judged under the same clock and state as the open, told only if that succeeds.
-            let sealing = self.sealing_dek(&mut state, to, scope);
-            (opening, frame, sealing)
+            let held = state.deks.get(frame.dek_ref);
+            (frame, held.is_some_and(|held| held.identity.kind() == DekKind::Record))
         };
-        let mut plaintext = Wiped(alloc::vec![0; frame.max_plaintext()]);
-        let opened = frame.open_into(&opening.key, from, &mut plaintext.0).and_then(|len| {
-            let plaintext = plaintext.0.get(..len).ok_or(Error::Internal)?;
-            // Padding may have carried a little more than this vault would read again without it.
-            self.check_plaintext(plaintext)?;
-            Ok(plaintext)
-        });
-        if opened.is_err()
-            && let Ok(sealing) = &sealing
-        {
-            self.uncount(sealing.key.dek_ref());
+        // A record DEK serves its own record only, so a record envelope can't be bound to another.
+        if record && (from.table() != to.table() || from.record() != to.record()) {
+            return Err(Error::BadInput);
         }
-        let plaintext = opened?;
-        let padded = options.padded.unwrap_or(frame.padded);
-        let mut out = alloc::vec![0; sealed_len(plaintext.len(), padded)];
-        self.seal_under(&sealing?, to, plaintext, padded, &mut out)?;
-        Ok(out)
-    }
-
-    /// Everything before the IV is drawn. The clocks are read first: calls that fail see a step back too.
-    fn begin_seal(&self, binding: &Binding<'_>, plaintext: &[u8], options: SealOptions) -> Result<InUse, Error> {
-        let (mut state, _) = self.enter()?;
-        self.check_plaintext(plaintext)?;
-        state.check_org(binding.org())?;
-        self.sealing_dek(&mut state, binding, options.scope)
+        let mut plaintext = Wiped(alloc::vec![0; frame.max_plaintext()]);
+        let len = self.one(&Item::new(*from, envelope, Work::Open), &mut plaintext.0)?;
+        let plaintext = plaintext.0.get(..len).ok_or(Error::Internal)?;
+        let kept = if record { Scope::Record } else { Scope::Org };
+        let options =
+            SealOptions { scope: options.scope.unwrap_or(kept), padded: options.padded.unwrap_or(frame.padded) };
+        self.seal(to, plaintext, options)
     }
 
     /// The DEK to seal under, its use counted.
-    pub(super) fn sealing_dek(&self, state: &mut State, binding: &Binding<'_>, scope: Scope) -> Result<InUse, Error> {
-        let in_use = state.sealing_dek(binding, scope)?;
-        state.count_seal(in_use.key.dek_ref(), self.settings.seal_limit)?;
-        Ok(in_use)
+    pub(super) fn sealing_dek(
+        &self,
+        state: &mut State,
+        binding: &Binding<'_>,
+        scope: Scope,
+    ) -> Result<Arc<DekKey>, Error> {
+        let key = state.sealing_dek(binding, scope)?;
+        state.count_seal(key.dek_ref(), self.settings.seal_limit)?;
+        Ok(key)
     }
 
     pub(super) fn check_plaintext(&self, plaintext: &[u8]) -> Result<(), Error> {
@@ -185,31 +169,8 @@ impl Vault {
         }
     }
 
-    /// Draws the IV and seals; the use is counted already.
-    fn seal_under(
-        &self,
-        in_use: &InUse,
-        binding: &Binding<'_>,
-        plaintext: &[u8],
-        padded: bool,
-        out: &mut [u8],
-    ) -> Result<usize, Error> {
-        let iv = draw_iv(&*self.platform).inspect_err(|_| self.uncount(in_use.key.dek_ref()))?;
-        seal_into(&in_use.key, binding, plaintext, padded, &iv, out)
+    /// Draws the IV of a seal that was counted.
+    pub(super) fn draw_iv(&self, dek_ref: &DekRef, iv: &mut [u8]) -> Result<(), Error> {
+        draw_iv(&*self.platform, iv).inspect_err(|_| self.uncount(dek_ref))
     }
-
-    fn opening_dek<'a>(&self, binding: &Binding<'_>, envelope: &'a [u8]) -> Result<(InUse, Frame<'a>), Error> {
-        let frame = Frame::read(envelope, self.settings.field_limit);
-        let (mut state, _) = self.enter()?;
-        state.check_org(binding.org())?;
-        let frame = frame?;
-        Ok((state.deks.take_up(&frame.dek_ref)?, frame))
-    }
-}
-
-/// A record DEK serves its own record only, so a record envelope can't be bound to another.
-fn check_within_record(state: &State, dek_ref: &DekRef, from: &Binding<'_>, to: &Binding<'_>) -> Result<(), Error> {
-    let same = from.table() == to.table() && from.record() == to.record();
-    let record = state.deks.get(dek_ref).is_some_and(|held| held.identity.kind() == DekKind::Record);
-    if record && !same { Err(Error::BadInput) } else { Ok(()) }
 }

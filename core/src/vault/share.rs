@@ -1,12 +1,12 @@
 //! Record DEKs: made, wrapped again, shared.
 
+use alloc::sync::Arc;
+
 use super::Vault;
-use super::held::InUse;
-use super::requests::check_created;
+use super::requests::{check_created, pending};
 use super::state::State;
-use crate::clock::End;
-use crate::kms::{KmsRequest, check_cmk};
-use crate::secrets::{Dek, DekKey};
+use crate::kms::{KmsOp, KmsRequest, check_cmk};
+use crate::secrets::{Dek, DekKey, IV_LEN};
 use crate::text::check;
 use crate::wrap::{Purpose, WrapRow, draw_iv, seal_local};
 use crate::{DekKind, DekRef, Error, Identity};
@@ -28,16 +28,12 @@ impl Vault {
     ) -> Result<WrapRow, Error> {
         let identity = Identity::record(org, table, record, version)?;
         check_created(created)?;
-        let (mut state, now) = self.enter()?;
+        let mut state = self.enter()?;
         state.check_org(org)?;
         let kek = state.active_dek(org)?;
-        state.count_seal(kek.key.dek_ref(), self.settings.seal_limit)?;
-        let made = Dek::generate(&*self.platform).and_then(|dek| {
-            let key = DekKey::new(dek, identity);
-            Ok((seal_local(&kek.key, &key, org, created, &draw_iv(&*self.platform)?)?, key))
-        });
-        let (row, key) = made.inspect_err(|_| state.uncount_seal(kek.key.dek_ref()))?;
-        state.take_in(key, org, End::after(now, self.settings.ttl).sooner(kek.end))?;
+        let key = DekKey::new(Dek::generate(&*self.platform)?, identity);
+        let row = self.local_row(&mut state, &kek, &key, org, created)?;
+        state.take_in(key, org, self.settings.ttl, Some(kek.dek_ref().as_bytes()))?;
         Ok(row)
     }
 
@@ -49,19 +45,31 @@ impl Vault {
     /// and what it is over by; [`Error::OrgTombstoned`]; the errors of a seal.
     pub fn wrap_local(&self, org: &str, dek_ref: &[u8], created: u64) -> Result<WrapRow, Error> {
         check(org)?;
-        let dek_ref = DekRef::from_slice(dek_ref)?;
+        check_ref(dek_ref)?;
         check_created(created)?;
-        let (mut state, _) = self.enter()?;
+        let mut state = self.enter()?;
         state.check_org(org)?;
-        let held = record_dek(&mut state, &dek_ref)?;
-        if state.deks.get(&dek_ref).is_none_or(|held| held.reader != org) {
+        let key = record_dek(&mut state, dek_ref)?;
+        if state.deks.get(dek_ref).is_none_or(|held| held.reader != org) {
             return Err(Error::BadInput);
         }
         let kek = state.active_dek(org)?;
-        state.count_seal(kek.key.dek_ref(), self.settings.seal_limit)?;
-        draw_iv(&*self.platform)
-            .and_then(|iv| seal_local(&kek.key, &held.key, org, created, &iv))
-            .inspect_err(|_| state.uncount_seal(kek.key.dek_ref()))
+        self.local_row(&mut state, &kek, &key, org, created)
+    }
+
+    fn local_row(
+        &self,
+        state: &mut State,
+        kek: &DekKey,
+        key: &DekKey,
+        reader: &str,
+        created: u64,
+    ) -> Result<WrapRow, Error> {
+        state.count_seal(kek.dek_ref(), self.settings.seal_limit)?;
+        let mut iv = [0; IV_LEN];
+        draw_iv(&*self.platform, &mut iv)
+            .and_then(|()| seal_local(kek, key, reader, created, &iv))
+            .inspect_err(|_| state.uncount_seal(kek.dek_ref()))
     }
 
     /// Asks for a wrap of a record DEK by its owner's own CMK, so that a preview can hold one
@@ -71,13 +79,9 @@ impl Vault {
     /// [`Error::BadInput`] for an org DEK or one held as a share; [`Error::UnknownDek`] and what it is
     /// over by; [`Error::KeyIdUnexpected`] if the CMK isn't the owner's.
     pub fn wrap_request(&self, dek_ref: &[u8], cmk: &str, created: u64) -> Result<KmsRequest, Error> {
-        let dek_ref = DekRef::from_slice(dek_ref)?;
-        check_cmk(cmk)?;
-        check_created(created)?;
-        let (mut state, _) = self.enter()?;
-        let held = own_record_dek(&mut state, &dek_ref)?;
-        let owner = held.key.identity().owner();
-        self.encrypt_request(&mut state, Purpose::RecordDek, &held.key, owner, cmk, created)
+        let mut state = self.enter()?;
+        let row = self.wrapping(&mut state, dek_ref, None, cmk, created)?;
+        Ok(self.ask(&mut state, KmsOp::Encrypt, &row))
     }
 
     /// Asks for a wrap of a record DEK by another org's CMK. Not one envelope byte changes, and the
@@ -88,26 +92,47 @@ impl Vault {
     /// [`Error::UnknownDek`] and what it is over by; [`Error::OrgTombstoned`];
     /// [`Error::KeyIdUnexpected`] if the CMK isn't the reader's.
     pub fn share_request(&self, dek_ref: &[u8], reader: &str, cmk: &str, created: u64) -> Result<KmsRequest, Error> {
-        let dek_ref = DekRef::from_slice(dek_ref)?;
-        check(reader)?;
+        let mut state = self.enter()?;
+        let row = self.wrapping(&mut state, dek_ref, Some(reader), cmk, created)?;
+        Ok(self.ask(&mut state, KmsOp::Encrypt, &row))
+    }
+
+    /// The row of a wrap for the owner itself, or for another reader.
+    fn wrapping(
+        &self,
+        state: &mut State,
+        dek_ref: &[u8],
+        reader: Option<&str>,
+        cmk: &str,
+        created: u64,
+    ) -> Result<WrapRow, Error> {
+        check_ref(dek_ref)?;
+        if let Some(reader) = reader {
+            check(reader)?;
+        }
         check_cmk(cmk)?;
         check_created(created)?;
-        let (mut state, _) = self.enter()?;
-        state.check_org(reader)?;
-        let held = own_record_dek(&mut state, &dek_ref)?;
-        if held.key.identity().owner() == reader {
+        if let Some(reader) = reader {
+            state.check_org(reader)?;
+        }
+        let key = record_dek(state, dek_ref)?;
+        let identity = key.identity();
+        // Nobody shares what is shared with it, and nobody shares with itself.
+        if state.is_share(key.dek_ref()) || reader == Some(identity.owner()) {
             return Err(Error::BadInput);
         }
-        self.encrypt_request(&mut state, Purpose::Share, &held.key, reader, cmk, created)
+        let purpose = if reader.is_some() { Purpose::Share } else { Purpose::RecordDek };
+        let reader = reader.unwrap_or_else(|| identity.owner());
+        self.settings.check_cmk(reader, cmk)?;
+        Ok(pending(purpose, identity, reader, key.dek_ref(), cmk, created))
     }
 }
 
-fn record_dek(state: &mut State, dek_ref: &DekRef) -> Result<InUse, Error> {
-    let held = state.deks.take_up(dek_ref)?;
-    if held.key.identity().kind() == DekKind::Record { Ok(held) } else { Err(Error::BadInput) }
+fn check_ref(dek_ref: &[u8]) -> Result<(), Error> {
+    if dek_ref.len() == DekRef::LEN { Ok(()) } else { Err(Error::BadInput) }
 }
 
-fn own_record_dek(state: &mut State, dek_ref: &DekRef) -> Result<InUse, Error> {
-    let held = record_dek(state, dek_ref)?;
-    if held.share { Err(Error::BadInput) } else { Ok(held) }
+fn record_dek(state: &mut State, dek_ref: &[u8]) -> Result<Arc<DekKey>, Error> {
+    let key = state.deks.take_up(dek_ref)?;
+    if key.identity().kind() == DekKind::Record { Ok(key) } else { Err(Error::BadInput) }
 }

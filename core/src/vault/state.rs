@@ -1,10 +1,10 @@
 //! What a vault remembers, and the rules that need nothing else.
 
-use alloc::string::String;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::held::{DekStatus, Held, HeldDeks, InUse};
+use super::held::{DekStatus, Held, HeldDeks};
 use super::records::Records;
 use super::requests::Requests;
 use super::seal::Scope;
@@ -16,6 +16,8 @@ use crate::{Binding, DekKind, DekRef, Error, Identity, Platform};
 
 pub(super) struct State {
     clock: Clock,
+    /// What the clocks said when this call began.
+    pub(super) now: Now,
     pub(super) deks: HeldDeks,
     uses: Map<Uses>,
     pub(super) records: Records,
@@ -36,39 +38,42 @@ struct Uses {
 #[derive(Default)]
 struct Org {
     highest: u32,
-    active: Option<ActiveRow>,
+    active: Option<Active>,
     tombstoned: bool,
     /// Waits for its `active` row.
-    minted: Option<(DekRef, Held)>,
+    minted: Option<Box<Held>>,
+}
+
+/// What an `active` row said.
+struct Active {
+    dek_ref: DekRef,
+    version: u32,
+    rev: u64,
 }
 
 impl State {
-    pub(super) fn new(platform: &dyn Platform, min_versions: &[(String, u32)]) -> Result<Self, Error> {
-        let mut state = Self {
-            clock: Clock::new(platform),
-            deks: HeldDeks::default(),
-            uses: Map::default(),
-            records: Records::default(),
-            requests: Requests::default(),
-            orgs: Map::default(),
-        };
-        for (org, version) in min_versions {
-            state.see_version(org, *version)?;
-        }
-        Ok(state)
-    }
+    /// A constant, because the machine code that sets it up is a copy then.
+    pub(super) const NEW: Self = Self {
+        clock: Clock::NEW,
+        now: Now::NEW,
+        deks: HeldDeks::NEW,
+        uses: Map::NEW,
+        records: Records::NEW,
+        requests: Requests::NEW,
+        orgs: Map::NEW,
+    };
 
-    pub(super) fn tick(&mut self, platform: &dyn Platform) -> Now {
+    pub(super) fn tick(&mut self, platform: &dyn Platform) {
         let (now, went_back) = self.clock.read(platform);
+        self.now = now;
         self.deks.tick(now, went_back);
         for (_, org) in self.orgs.iter_mut() {
-            match &mut org.minted {
-                Some(_) if went_back => org.minted = None,
-                Some((_, held)) => held.expire(now),
-                None => {}
+            if went_back {
+                org.minted = None;
+            } else if let Some(held) = &mut org.minted {
+                held.expire(now);
             }
         }
-        now
     }
 
     /// # Errors
@@ -92,19 +97,18 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn sign_out(&mut self) -> Vec<DekRef> {
+    /// Tells `gone` of every DEK whose keychain entry this vault wrote or read.
+    pub(super) fn sign_out(&mut self, mut gone: impl FnMut(&[u8])) {
         self.deks.clear();
         self.requests.clear();
         for (_, org) in self.orgs.iter_mut() {
             org.minted = None;
         }
-        let mut entries = Vec::new();
         for (dek_ref, uses) in self.uses.iter_mut() {
             if core::mem::take(&mut uses.keychain) {
-                entries.extend(DekRef::from_slice(dek_ref));
+                gone(dek_ref);
             }
         }
-        entries
     }
 
     /// Notes that this vault wrote or read a keychain entry of the DEK.
@@ -119,35 +123,35 @@ impl State {
 
     /// Keeps a minted DEK until its `active` row is told; says which revision that row must have, as
     /// far as this vault saw.
-    pub(super) fn keep_minted(&mut self, org: &str, dek_ref: DekRef, held: Held) -> Result<u64, Error> {
+    pub(super) fn keep_minted(&mut self, org: &str, held: Box<Held>) -> Result<u64, Error> {
         let org = self.org(org)?;
-        org.minted = Some((dek_ref, held));
+        org.minted = Some(held);
         Ok(org.active.as_ref().map_or(1, |active| active.rev.saturating_add(1)))
     }
 
-    pub(super) fn set_active(&mut self, active: &ActiveRow, now: Now) -> Result<(), Error> {
-        if let Some(held) = self.deks.get(&active.dek_ref) {
-            check_active(&held.identity, active)?;
+    pub(super) fn set_active(&mut self, active: &ActiveRow) -> Result<(), Error> {
+        if let Some(held) = self.deks.get(active.dek_ref.as_bytes()) {
+            check_active(&held.identity, &active.org, active.version)?;
         }
         let org = self.org(&active.org)?;
-        let minted = org.minted.as_ref().filter(|(dek_ref, _)| *dek_ref == active.dek_ref);
-        if let Some((_, held)) = minted {
-            check_active(&held.identity, active)?;
+        let minted = org.minted.as_ref().filter(|held| held.dek_ref == active.dek_ref);
+        if let Some(held) = minted {
+            check_active(&held.identity, &active.org, active.version)?;
         }
-        let forked = |last: &ActiveRow| last.version == active.version && last.dek_ref != active.dek_ref;
+        let forked = |last: &Active| last.version == active.version && last.dek_ref != active.dek_ref;
         if active.version < org.highest || org.active.as_ref().is_some_and(forked) {
             return Err(Error::ActiveRollback);
         }
         org.highest = active.version;
-        org.active = Some(active.clone());
+        org.active = Some(Active { dek_ref: active.dek_ref, version: active.version, rev: active.rev });
         // The loser of a race discards its DEK: nothing was sealed under it.
-        if let Some((dek_ref, mut held)) = org.minted.take()
-            && dek_ref == active.dek_ref
+        if let Some(mut held) = org.minted.take()
+            && held.dek_ref == active.dek_ref
             // Admitted meanwhile: it came in anew, and its end stays what it is.
-            && !self.deks.is_alive(&dek_ref)
+            && !self.deks.is_alive(held.dek_ref.as_bytes())
         {
-            held.expire(now);
-            self.deks.insert(dek_ref, held);
+            held.expire(self.now);
+            self.deks.insert(held);
         }
         if active.tombstoned {
             self.tombstone(&active.org)?;
@@ -155,42 +159,56 @@ impl State {
         Ok(())
     }
 
-    /// Takes a DEK in for `reader` until `end`.
+    /// Takes a DEK in for `reader` and so many seconds, but no longer than the DEK that it came under.
     ///
     /// # Errors
     /// [`Error::RowInconsistent`] if it is held for another reader.
-    pub(super) fn take_in(&mut self, key: Arc<DekKey>, reader: &str, end: End) -> Result<DekRef, Error> {
-        let dek_ref = *key.dek_ref();
-        self.deks.check_reader(&dek_ref, reader)?;
+    pub(super) fn take_in(
+        &mut self,
+        key: Arc<DekKey>,
+        reader: &str,
+        seconds: u64,
+        under: Option<&[u8; DekRef::LEN]>,
+    ) -> Result<(), Error> {
+        let mut end = End::after(self.now, seconds);
+        if let Some(kek_ref) = under {
+            end = end.sooner(self.deks.get(kek_ref).ok_or(Error::UnknownDek)?.end);
+        }
+        self.deks.check_reader(key.dek_ref(), reader)?;
         let identity = key.identity();
         if identity.kind() == DekKind::Org {
             self.see_version(identity.owner(), identity.version())?;
         }
-        self.records.note(identity, &dek_ref);
-        self.deks.insert(dek_ref, Held::new(key, reader, end));
-        Ok(dek_ref)
+        self.records.note(identity, key.dek_ref());
+        self.deks.insert(Held::new(key, reader, end));
+        Ok(())
     }
 
     /// The DEK that a value at `binding` is sealed under now.
-    pub(super) fn sealing_dek(&mut self, binding: &Binding<'_>, scope: Scope) -> Result<InUse, Error> {
+    pub(super) fn sealing_dek(&mut self, binding: &Binding<'_>, scope: Scope) -> Result<Arc<DekKey>, Error> {
         match scope {
             Scope::Org => self.active_dek(binding.org()),
             Scope::Record => {
                 let highest = self.records.highest(binding.org(), binding.table(), binding.record());
-                let in_use = self.deks.take_up(&highest.ok_or(Error::NoActiveDek)?)?;
+                let key = self.deks.take_up(highest.ok_or(Error::NoActiveDek)?.as_bytes())?;
                 // Whoever reads a share holds its DEK, but values of the record are the owner's to write.
-                if in_use.share { Err(Error::NoActiveDek) } else { Ok(in_use) }
+                if self.is_share(key.dek_ref()) { Err(Error::NoActiveDek) } else { Ok(key) }
             }
         }
     }
 
+    /// Whether the DEK is held for another org than its owner.
+    pub(super) fn is_share(&self, dek_ref: &DekRef) -> bool {
+        self.deks.get(dek_ref.as_bytes()).is_some_and(Held::is_share)
+    }
+
     /// The org's active DEK: never one below the highest version seen.
-    pub(super) fn active_dek(&mut self, org: &str) -> Result<InUse, Error> {
-        let org = self.orgs.get(org.as_bytes()).ok_or(Error::NoActiveDek)?;
+    pub(super) fn active_dek(&mut self, org_name: &str) -> Result<Arc<DekKey>, Error> {
+        let org = self.orgs.get(org_name.as_bytes()).ok_or(Error::NoActiveDek)?;
         let active = org.active.as_ref().ok_or(Error::NoActiveDek)?;
-        let in_use = self.deks.take_up(&active.dek_ref)?;
-        check_active(in_use.key.identity(), active)?;
-        if active.version < org.highest { Err(Error::ActiveRollback) } else { Ok(in_use) }
+        let key = self.deks.take_up(active.dek_ref.as_bytes())?;
+        check_active(key.identity(), org_name, active.version)?;
+        if active.version < org.highest { Err(Error::ActiveRollback) } else { Ok(key) }
     }
 
     /// Counts IVs before they are drawn, so that no race uses one too many.
@@ -215,10 +233,28 @@ impl State {
 
     /// The DEKs held and not over, by `dek_ref`.
     pub(super) fn status(&self) -> Vec<DekStatus> {
-        self.deks.status(|dek_ref| self.uses.get(dek_ref.as_bytes()).map_or(0, |uses| uses.seals))
+        let mut list = Vec::new();
+        for held in self.deks.alive() {
+            list.push(DekStatus {
+                dek_ref: held.dek_ref,
+                kind: held.identity.kind(),
+                org: held.identity.owner().into(),
+                version: held.identity.version(),
+                reader: held.reader.clone(),
+                ends: held.end.wall,
+                seals: self.seals(&held.dek_ref),
+            });
+        }
+        list
     }
 
-    fn see_version(&mut self, org: &str, version: u32) -> Result<(), Error> {
+    /// IVs used under a DEK.
+    pub(super) fn seals(&self, dek_ref: &DekRef) -> u64 {
+        self.uses.get(dek_ref.as_bytes()).map_or(0, |uses| uses.seals)
+    }
+
+    /// Notes the highest version of an org's DEK.
+    pub(super) fn see_version(&mut self, org: &str, version: u32) -> Result<(), Error> {
         let org = self.org(org)?;
         org.highest = org.highest.max(version);
         Ok(())
@@ -234,8 +270,7 @@ impl State {
 }
 
 /// An `active` row is storage's word: its DEK must be this org's org DEK of this version.
-fn check_active(identity: &Identity, active: &ActiveRow) -> Result<(), Error> {
-    let fits =
-        identity.kind() == DekKind::Org && identity.owner() == active.org && identity.version() == active.version;
+fn check_active(identity: &Identity, org: &str, version: u32) -> Result<(), Error> {
+    let fits = identity.kind() == DekKind::Org && identity.owner() == org && identity.version() == version;
     if fits { Ok(()) } else { Err(Error::RowInconsistent) }
 }

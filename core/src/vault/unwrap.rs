@@ -2,8 +2,7 @@
 
 use super::Vault;
 use super::state::State;
-use crate::clock::{End, Now};
-use crate::kms::{KmsOp, KmsParams, KmsReply, KmsRequest};
+use crate::kms::{KmsOp, KmsReply, KmsRequest};
 use crate::secrets::DekKey;
 use crate::text::check;
 use crate::wrap::{LocalWrap, Provider, WrapRow};
@@ -17,17 +16,18 @@ impl Vault {
     /// [`Error::OrgTombstoned`]; [`Error::RowInconsistent`] if the row is for another reader;
     /// [`Error::BadInput`] for a local row; [`Error::KeyIdUnexpected`] if its CMK isn't the org's.
     pub fn unwrap_request(&self, org: &str, row: &WrapRow) -> Result<KmsRequest, Error> {
+        let mut state = self.enter()?;
+        self.check_unwrap(&state, org, row)?;
+        Ok(self.ask(&mut state, KmsOp::Decrypt, row))
+    }
+
+    fn check_unwrap(&self, state: &State, org: &str, row: &WrapRow) -> Result<(), Error> {
         check(org)?;
-        let (mut state, _) = self.enter()?;
-        check_reader(&state, org, row)?;
-        if row.provider == Provider::Local {
-            return Err(Error::BadInput);
+        check_reader(state, org, row)?;
+        match row.provider() {
+            Provider::AwsKms => self.settings.check_cmk(org, row.key_id()),
+            Provider::Local => Err(Error::BadInput),
         }
-        self.settings.check_cmk(org, &row.key_id)?;
-        let mut params = KmsParams::of(row);
-        params.ciphertext_blob = Some(row.blob.clone());
-        let id = state.requests.next_id();
-        Ok(self.settings.endpoints.request(id, KmsOp::Decrypt, params))
     }
 
     /// Takes a DEK in: from the KMS's `reply` for the row, or without one from a local row whose
@@ -39,40 +39,33 @@ impl Vault {
     /// A reply that denies drops the DEK if it is held.
     pub fn admit(&self, org: &str, row: &WrapRow, reply: Option<KmsReply<'_>>) -> Result<DekRef, Error> {
         check(org)?;
-        let (mut state, now) = self.enter()?;
+        let mut state = self.enter()?;
         check_reader(&state, org, row)?;
-        match (row.provider, reply) {
-            (Provider::AwsKms, Some(reply)) => self.admit_reply(&mut state, now, org, row, reply),
-            (Provider::Local, None) => self.admit_local(&mut state, now, org, row),
-            _ => Err(Error::BadInput),
+        match (row.provider(), reply) {
+            (Provider::AwsKms, Some(reply)) => self.admit_reply(&mut state, org, row, reply)?,
+            (Provider::Local, None) => self.admit_local(&mut state, org, row)?,
+            _ => return Err(Error::BadInput),
         }
+        Ok(*row.dek_ref())
     }
 
-    fn admit_reply(
-        &self,
-        state: &mut State,
-        now: Now,
-        org: &str,
-        row: &WrapRow,
-        mut reply: KmsReply<'_>,
-    ) -> Result<DekRef, Error> {
-        self.settings.check_cmk(org, &row.key_id)?;
-        if let Err(error) = reply.check(&self.settings.endpoints, &row.key_id) {
+    fn admit_reply(&self, state: &mut State, org: &str, row: &WrapRow, mut reply: KmsReply<'_>) -> Result<(), Error> {
+        self.settings.check_cmk(org, row.key_id())?;
+        if let Err(error) = reply.check(&self.settings.endpoints, row.key_id()) {
             if matches!(error, Error::KmsDenied | Error::KmsPendingDeletion) {
-                state.deks.drop_alive(&row.dek_ref);
+                state.deks.drop_alive(row.dek_ref());
             }
             return Err(error);
         }
-        let key = DekKey::admit(reply.take_dek()?, row.identity.clone(), &row.dek_ref)?;
-        state.take_in(key, org, End::after(now, self.settings.ttl))
+        let key = DekKey::admit(reply.take_dek()?, row.parts().identity.clone(), row.dek_ref())?;
+        state.take_in(key, org, self.settings.ttl, None)
     }
 
-    fn admit_local(&self, state: &mut State, now: Now, org: &str, row: &WrapRow) -> Result<DekRef, Error> {
+    fn admit_local(&self, state: &mut State, org: &str, row: &WrapRow) -> Result<(), Error> {
         let wrap = LocalWrap::read(row)?;
-        let kek = state.deks.take_up(&wrap.kek_ref)?;
-        let key = wrap.unwrap(&kek.key)?;
+        let key = wrap.unwrap(&*state.deks.take_up(wrap.kek_ref)?)?;
         // No DEK outlives the one that unwrapped it.
-        state.take_in(key, org, End::after(now, self.settings.ttl).sooner(kek.end))
+        state.take_in(key, org, self.settings.ttl, Some(wrap.kek_ref))
     }
 }
 

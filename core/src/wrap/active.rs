@@ -3,9 +3,11 @@
 use alloc::string::String;
 
 use super::row::{MAX_CREATED, string, token, whole};
-use crate::dek::check_version;
-use crate::json::{Writer, read_object};
+use crate::json::{Members, Writer, read_object};
 use crate::{DekRef, Error};
+
+const ACTIVE: &str = "active";
+const TOMBSTONED: &str = "tombstoned";
 
 /// Mutable, one per org, written by compare-and-set on `rev`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,29 +26,27 @@ impl ActiveRow {
     /// [`Error::RowInconsistent`] if members are missing, unknown or misspelt; [`Error::BadInput`] or
     /// [`Error::Limit`] for the string `org`.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
-        let mut members = read_object(json).ok_or(Error::RowInconsistent)?;
-        let org = string(&mut members, "org")?;
-        let dek_ref = token(&mut members, "dekRef")?;
-        let version = whole(&mut members, "version")?;
-        let tombstoned = match token(&mut members, "state")?.as_str() {
-            "active" => false,
-            "tombstoned" => true,
-            _ => return Err(Error::RowInconsistent),
-        };
-        let rev = whole(&mut members, "rev")?;
-        if !members.is_empty() || rev == 0 || rev > MAX_CREATED {
-            return Err(Error::RowInconsistent);
-        }
-        Ok(Self {
-            org,
-            dek_ref: DekRef::from_text(&dek_ref).ok_or(Error::RowInconsistent)?,
-            version: u32::try_from(version)
-                .ok()
-                .and_then(|version| check_version(version).ok())
-                .ok_or(Error::RowInconsistent)?,
-            tombstoned,
-            rev,
-        })
+        let mut row =
+            Self { org: String::new(), dek_ref: DekRef::from([0; DekRef::LEN]), version: 0, tombstoned: false, rev: 0 };
+        row.read(&mut read_object(json).ok_or(Error::RowInconsistent)?)?;
+        Ok(row)
+    }
+
+    fn read(&mut self, members: &mut Members<'_>) -> Result<(), Error> {
+        let (mut dek_ref, mut state, mut version) = (String::new(), String::new(), 0);
+        string(members, "org", &mut self.org)?;
+        token(members, "dekRef", &mut dek_ref)?;
+        whole(members, "version", &mut version)?;
+        token(members, "state", &mut state)?;
+        whole(members, "rev", &mut self.rev)?;
+        self.dek_ref.read(&dek_ref).ok_or(Error::RowInconsistent)?;
+        self.version = u32::try_from(version).unwrap_or(0);
+        self.tombstoned = state == TOMBSTONED;
+        let fits = members.is_empty()
+            && (self.tombstoned || state == ACTIVE)
+            && (1..=MAX_CREATED).contains(&self.rev)
+            && self.version != 0;
+        if fits { Ok(()) } else { Err(Error::RowInconsistent) }
     }
 
     /// The row as JSON.
@@ -54,9 +54,9 @@ impl ActiveRow {
     pub fn to_json(&self) -> String {
         let mut object = Writer::object();
         object.text("org", &self.org);
-        object.text("dekRef", &self.dek_ref.to_text());
+        object.dek_ref(&self.dek_ref);
         object.number("version", self.version.into());
-        object.text("state", if self.tombstoned { "tombstoned" } else { "active" });
+        object.text("state", if self.tombstoned { TOMBSTONED } else { ACTIVE });
         object.number("rev", self.rev);
         object.end()
     }

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::row::{Provider, Purpose, WrapRow, wrap_context};
+use super::row::{Provider, Purpose, RowParts, WrapRow, push_wrap_context};
+use crate::base64::Base64;
 use crate::secrets::{Dek, DekKey, IV_LEN, TAG_LEN};
 use crate::text::check;
 use crate::{DekKind, DekRef, Error, Platform};
@@ -27,7 +28,7 @@ pub(crate) struct LocalWrap<'a> {
     ciphertext: &'a [u8],
     tag: &'a [u8; TAG_LEN],
     /// The reader's org DEK.
-    pub(crate) kek_ref: DekRef,
+    pub(crate) kek_ref: &'a [u8; DekRef::LEN],
 }
 
 impl<'a> LocalWrap<'a> {
@@ -37,10 +38,10 @@ impl<'a> LocalWrap<'a> {
     /// [`Error::BadInput`] for a KMS row; the format errors; [`Error::RowInconsistent`] if the row
     /// names another KEK than the blob.
     pub(crate) fn read(row: &'a WrapRow) -> Result<Self, Error> {
-        if row.provider != Provider::Local {
+        if row.provider() != Provider::Local {
             return Err(Error::BadInput);
         }
-        let blob = row.blob.as_slice();
+        let blob = row.blob();
         let byte = |at: usize| blob.get(at).copied().ok_or(Error::Truncated);
         if byte(0)? != MAGIC[0] || byte(1)? != MAGIC[1] {
             return Err(Error::Malformed);
@@ -61,8 +62,7 @@ impl<'a> LocalWrap<'a> {
             return Err(Error::Truncated);
         }
         let (_, kek_ref) = head.split_last_chunk::<{ DekRef::LEN }>().ok_or(Error::Truncated)?;
-        let kek_ref = DekRef::from(*kek_ref);
-        if DekRef::from_text(&row.key_id) != Some(kek_ref) {
+        if Base64::Url.decode(row.key_id()).as_deref() != Some(kek_ref) {
             return Err(Error::RowInconsistent);
         }
         Ok(Self { row, head, iv, ciphertext, tag, kek_ref })
@@ -74,15 +74,15 @@ impl<'a> LocalWrap<'a> {
     /// [`Error::RowInconsistent`] if `kek` is not the reader's org DEK, [`Error::AuthFailed`],
     /// [`Error::KeyMismatch`].
     pub(crate) fn unwrap(&self, kek: &DekKey) -> Result<Arc<DekKey>, Error> {
-        if !serves_as_kek(kek, &self.row.reader) {
+        if !serves_as_kek(kek, self.row.reader()) {
             return Err(Error::RowInconsistent);
         }
         let mut aad = self.head.to_vec();
-        aad.extend_from_slice(&self.row.wrap_context());
+        push_wrap_context(&mut aad, self.row.parts());
         let mut bytes = Zeroizing::new([0; Dek::LEN]);
         kek.decrypt(self.iv, &aad, self.ciphertext, self.tag, &mut *bytes)?;
         let dek = Dek::take(&mut *bytes)?;
-        DekKey::admit(dek, self.row.identity.clone(), &self.row.dek_ref)
+        DekKey::admit(dek, self.row.parts().identity.clone(), self.row.dek_ref())
     }
 }
 
@@ -103,18 +103,7 @@ pub(crate) fn seal_local(
         return Err(Error::BadInput);
     }
     let purpose = if reader == identity.owner() { Purpose::RecordDek } else { Purpose::Share };
-    let mut blob = Vec::with_capacity(LEN);
-    blob.extend_from_slice(&MAGIC);
-    blob.extend_from_slice(&[VERSION, SUITE]);
-    blob.extend_from_slice(kek.dek_ref().as_bytes());
-    let mut aad = blob.clone();
-    aad.extend_from_slice(&wrap_context(purpose, identity, reader, created, key.dek_ref()));
-    let mut ciphertext = [0; Dek::LEN];
-    let tag = kek.encrypt(iv, &aad, key.dek().expose(), &mut ciphertext)?;
-    blob.extend_from_slice(iv);
-    blob.extend_from_slice(&ciphertext);
-    blob.extend_from_slice(&tag);
-    Ok(WrapRow {
+    let mut row = RowParts {
         purpose,
         identity: identity.clone(),
         reader: reader.into(),
@@ -122,15 +111,23 @@ pub(crate) fn seal_local(
         dek_ref: *key.dek_ref(),
         provider: Provider::Local,
         key_id: kek.dek_ref().to_text(),
-        blob,
-    })
+        blob: Vec::with_capacity(LEN),
+    };
+    row.blob.extend_from_slice(&[MAGIC[0], MAGIC[1], VERSION, SUITE]);
+    row.blob.extend_from_slice(kek.dek_ref().as_bytes());
+    let mut aad = row.blob.clone();
+    push_wrap_context(&mut aad, &row);
+    let (mut ciphertext, mut tag) = ([0; Dek::LEN], [0; TAG_LEN]);
+    kek.encrypt(iv, &aad, key.dek().expose(), &mut ciphertext, &mut tag)?;
+    row.blob.extend_from_slice(iv);
+    row.blob.extend_from_slice(&ciphertext);
+    row.blob.extend_from_slice(&tag);
+    Ok(row.into())
 }
 
 /// An IV of its own for each wrap.
-pub(crate) fn draw_iv(platform: &dyn Platform) -> Result<[u8; IV_LEN], Error> {
-    let mut iv = [0; IV_LEN];
-    platform.fill(&mut iv).map_err(|_| Error::RngFailure)?;
-    Ok(iv)
+pub(crate) fn draw_iv(platform: &dyn Platform, iv: &mut [u8]) -> Result<(), Error> {
+    platform.fill(iv).map_err(|_| Error::RngFailure)
 }
 
 fn serves_as_kek(kek: &DekKey, reader: &str) -> bool {

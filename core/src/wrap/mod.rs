@@ -9,5 +9,5 @@ pub use active::ActiveRow;
 pub(crate) use local::draw_iv;
 pub(crate) use local::{LocalWrap, seal_local};
 pub use row::{MAX_BLOB, Provider, Purpose, RowKey, WrapRow};
-pub(crate) use row::{MAX_CREATED, record_digest};
+pub(crate) use row::{MAX_CREATED, RowParts, record_digest};
 pub use usage::UsageRow;

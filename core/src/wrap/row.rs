@@ -1,12 +1,14 @@
 //! The wrap row (DESIGN 3.5) and its KMS encryption context (3.6).
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem::take;
 
 use sha2::{Digest, Sha256};
 
 use crate::base64::Base64;
-use crate::json::{Members, Value, Writer, decimal, read_object};
+use crate::json::{Members, Value, Writer, decimal, hex, read_object};
 use crate::text::{check, check_key_id, push_lp};
 use crate::{DekKind, DekRef, Error, Identity};
 
@@ -75,7 +77,11 @@ impl Provider {
 ///
 /// A row is storage's word. Nothing of it is believed until its DEK came out and matched `dekRef`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrapRow {
+pub struct WrapRow(Arc<RowParts>);
+
+/// What a row says. Shared, because a request, its answer and the row to store are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RowParts {
     pub(crate) purpose: Purpose,
     pub(crate) identity: Identity,
     pub(crate) reader: String,
@@ -86,59 +92,86 @@ pub struct WrapRow {
     pub(crate) blob: Vec<u8>,
 }
 
-impl WrapRow {
-    /// Reads a stored row: a flat JSON object with exactly the known members, each once.
-    ///
-    /// # Errors
-    /// [`Error::UnsupportedVersion`] if `v` is another number than 1; [`Error::RowInconsistent`] if
-    /// members are missing, unknown, of a wrong type, not in their one spelling or at odds;
-    /// [`Error::BadInput`] or [`Error::Limit`] for a string in it; [`Error::Limit`] for a blob over 6,144 bytes.
-    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
-        let mut members = read_object(json).ok_or(Error::RowInconsistent)?;
-        check_v(&mut members)?;
-        let purpose = Purpose::from_name(&token(&mut members, "purpose")?).ok_or(Error::RowInconsistent)?;
-        let owner = string(&mut members, "owner")?;
-        let reader = string(&mut members, "reader")?;
-        let place = match purpose {
-            Purpose::OrgDek => None,
-            Purpose::RecordDek | Purpose::Share => {
-                Some((string(&mut members, "table")?, string(&mut members, "record")?))
-            }
-        };
-        let version = whole(&mut members, "version")?;
-        let created = whole(&mut members, "created")?;
-        let dek_ref = token(&mut members, "dekRef")?;
-        let provider = match token(&mut members, "provider")?.as_str() {
-            "aws-kms" => Provider::AwsKms,
-            "local" => Provider::Local,
-            _ => return Err(Error::RowInconsistent),
-        };
-        let key_id = token(&mut members, "keyId")?;
-        check_key_id(&key_id)?;
-        let blob = token(&mut members, "blob")?;
-        if !members.is_empty() || created > MAX_CREATED {
-            return Err(Error::RowInconsistent);
+impl From<RowParts> for WrapRow {
+    fn from(parts: RowParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// A row's members as they are spelt. One place for all of them, which each is read into, because
+/// the machine code for nine texts that are handed on one by one is several times as long.
+#[derive(Default)]
+struct Spelt {
+    purpose: String,
+    owner: String,
+    reader: String,
+    table: String,
+    record: String,
+    version: u64,
+    created: u64,
+    dek_ref: String,
+    provider: String,
+    key_id: String,
+    blob: String,
+}
+
+impl Spelt {
+    fn read(&mut self, members: &mut Members<'_>) -> Result<(), Error> {
+        check_v(members)?;
+        token(members, "purpose", &mut self.purpose)?;
+        let purpose = self.purpose()?;
+        string(members, "owner", &mut self.owner)?;
+        string(members, "reader", &mut self.reader)?;
+        if purpose != Purpose::OrgDek {
+            string(members, "table", &mut self.table)?;
+            string(members, "record", &mut self.record)?;
         }
-        let version = u32::try_from(version).map_err(|_| Error::RowInconsistent)?;
-        let identity = match place {
-            None => Identity::org(&owner, version),
-            Some((table, record)) => Identity::record(&owner, &table, &record, version),
-        }
-        .map_err(|_| Error::RowInconsistent)?;
-        let row = Self {
-            purpose,
-            identity,
-            reader,
-            created,
-            dek_ref: DekRef::from_text(&dek_ref).ok_or(Error::RowInconsistent)?,
-            provider,
-            key_id,
-            blob: Base64::Standard.decode(&blob).ok_or(Error::RowInconsistent)?,
-        };
-        row.check()
+        whole(members, "version", &mut self.version)?;
+        whole(members, "created", &mut self.created)?;
+        token(members, "dekRef", &mut self.dek_ref)?;
+        token(members, "provider", &mut self.provider)?;
+        self.provider()?;
+        token(members, "keyId", &mut self.key_id)?;
+        check_key_id(&self.key_id)?;
+        token(members, "blob", &mut self.blob)?;
+        if members.is_empty() && self.created <= MAX_CREATED { Ok(()) } else { Err(Error::RowInconsistent) }
     }
 
-    fn check(self) -> Result<Self, Error> {
+    fn purpose(&self) -> Result<Purpose, Error> {
+        Purpose::from_name(&self.purpose).ok_or(Error::RowInconsistent)
+    }
+
+    fn provider(&self) -> Result<Provider, Error> {
+        let known = [Provider::AwsKms, Provider::Local].into_iter().find(|provider| provider.name() == self.provider);
+        known.ok_or(Error::RowInconsistent)
+    }
+
+    fn row(&mut self) -> Result<WrapRow, Error> {
+        let purpose = self.purpose()?;
+        let version = u32::try_from(self.version).unwrap_or(0);
+        let identity = match purpose {
+            Purpose::OrgDek => Identity::org(&self.owner, version),
+            _ => Identity::record(&self.owner, &self.table, &self.record, version),
+        };
+        let mut row = RowParts {
+            purpose,
+            identity: identity.map_err(|_| Error::RowInconsistent)?,
+            provider: self.provider()?,
+            reader: take(&mut self.reader),
+            created: self.created,
+            dek_ref: DekRef::from([0; DekRef::LEN]),
+            key_id: take(&mut self.key_id),
+            blob: Vec::new(),
+        };
+        row.dek_ref.read(&self.dek_ref).ok_or(Error::RowInconsistent)?;
+        row.blob = Base64::Standard.decode(&self.blob).ok_or(Error::RowInconsistent)?;
+        row.check()?;
+        Ok(row.into())
+    }
+}
+
+impl RowParts {
+    fn check(&self) -> Result<(), Error> {
         let own = self.reader == self.identity.owner();
         let local = self.provider == Provider::Local;
         if own == (self.purpose == Purpose::Share)
@@ -150,13 +183,40 @@ impl WrapRow {
         if self.blob.len() > MAX_BLOB {
             return Err(Error::Limit);
         }
-        Ok(self)
+        Ok(())
+    }
+}
+
+impl WrapRow {
+    /// Reads a stored row: a flat JSON object with exactly the known members, each once.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedVersion`] if `v` is another number than 1; [`Error::RowInconsistent`] if
+    /// members are missing, unknown, of a wrong type, not in their one spelling or at odds;
+    /// [`Error::BadInput`] or [`Error::Limit`] for a string in it; [`Error::Limit`] for a blob over 6,144 bytes.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let mut members = read_object(json).ok_or(Error::RowInconsistent)?;
+        let mut spelt = Spelt::default();
+        spelt.read(&mut members)?;
+        spelt.row()
+    }
+
+    pub(crate) fn parts(&self) -> &RowParts {
+        &self.0
+    }
+
+    /// Where what became known of it since is filled in; it must not be shared.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it is.
+    pub(crate) fn parts_mut(&mut self) -> Result<&mut RowParts, Error> {
+        Arc::get_mut(&mut self.0).ok_or(Error::Internal)
     }
 
     /// Under what the row is stored.
     #[must_use]
     pub fn key(&self) -> RowKey {
-        RowKey { dek_ref: self.dek_ref, reader: self.reader.clone(), key_id: self.key_id.clone() }
+        RowKey { dek_ref: self.0.dek_ref, reader: self.0.reader.clone(), key_id: self.0.key_id.clone() }
     }
 
     /// The row as JSON, members in the order of the specification.
@@ -164,19 +224,19 @@ impl WrapRow {
     pub fn to_json(&self) -> String {
         let mut object = Writer::object();
         object.number("v", 1);
-        object.text("purpose", self.purpose.name());
-        object.text("owner", self.identity.owner());
-        object.text("reader", &self.reader);
-        if self.identity.kind() == DekKind::Record {
-            object.text("table", self.identity.table());
-            object.text("record", self.identity.record_id());
+        object.text("purpose", self.0.purpose.name());
+        object.text("owner", self.0.identity.owner());
+        object.text("reader", &self.0.reader);
+        if self.0.identity.kind() == DekKind::Record {
+            object.text("table", self.0.identity.table());
+            object.text("record", self.0.identity.record_id());
         }
-        object.number("version", self.identity.version().into());
-        object.number("created", self.created);
-        object.text("dekRef", &self.dek_ref.to_text());
-        object.text("provider", self.provider.name());
-        object.text("keyId", &self.key_id);
-        object.text("blob", &Base64::Standard.encode(&self.blob));
+        object.number("version", self.0.identity.version().into());
+        object.number("created", self.0.created);
+        object.dek_ref(&self.0.dek_ref);
+        object.text("provider", self.0.provider.name());
+        object.text("keyId", &self.0.key_id);
+        object.text("blob", &Base64::Standard.encode(&self.0.blob));
         object.end()
     }
 
@@ -185,7 +245,7 @@ impl WrapRow {
     /// # Errors
     /// [`Error::BadInput`] for a local row: it has none.
     pub fn encryption_context(&self) -> Result<Vec<(&'static str, String)>, Error> {
-        if self.provider == Provider::Local {
+        if self.0.provider == Provider::Local {
             return Err(Error::BadInput);
         }
         Ok(self.context())
@@ -194,16 +254,16 @@ impl WrapRow {
     /// Exactly the pairs of DESIGN 3.6.
     pub(crate) fn context(&self) -> Vec<(&'static str, String)> {
         let mut context = alloc::vec![
-            ("strongroom-purpose", self.purpose.name().to_string()),
-            ("strongroom-org", context_value(&self.reader)),
+            ("strongroom-purpose", self.0.purpose.name().to_string()),
+            ("strongroom-org", context_value(&self.0.reader)),
             ("strongroom-owner", context_value(self.owner())),
             ("strongroom-version", decimal(self.version().into())),
-            ("strongroom-created", decimal(self.created)),
+            ("strongroom-created", decimal(self.0.created)),
         ];
         // While an org DEK is being minted its reference isn't known.
-        if self.identity.kind() == DekKind::Record {
-            context.push(("strongroom-dek", self.dek_ref.to_text()));
-            context.push(("strongroom-resource", resource(&self.identity)));
+        if self.0.identity.kind() == DekKind::Record {
+            context.push(("strongroom-dek", self.0.dek_ref.to_text()));
+            context.push(("strongroom-resource", resource(&self.0.identity)));
         }
         context
     }
@@ -220,69 +280,64 @@ impl WrapRow {
         Ok(object.end())
     }
 
-    /// What the local wrap's AAD holds of the row.
-    pub(crate) fn wrap_context(&self) -> Vec<u8> {
-        wrap_context(self.purpose, &self.identity, &self.reader, self.created, &self.dek_ref)
-    }
-
     /// What the wrap is for.
     #[must_use]
-    pub const fn purpose(&self) -> Purpose {
-        self.purpose
+    pub fn purpose(&self) -> Purpose {
+        self.0.purpose
     }
 
     /// The org to which the record belongs.
     #[must_use]
     pub fn owner(&self) -> &str {
-        self.identity.owner()
+        self.0.identity.owner()
     }
 
     /// The org that can unwrap.
     #[must_use]
     pub fn reader(&self) -> &str {
-        &self.reader
+        &self.0.reader
     }
 
     /// Table and record, for a record DEK.
     #[must_use]
     pub fn place(&self) -> Option<(&str, &str)> {
-        (self.identity.kind() == DekKind::Record).then(|| (self.identity.table(), self.identity.record_id()))
+        (self.0.identity.kind() == DekKind::Record).then(|| (self.0.identity.table(), self.0.identity.record_id()))
     }
 
     /// The DEK's version.
     #[must_use]
     pub fn version(&self) -> u32 {
-        self.identity.version()
+        self.0.identity.version()
     }
 
     /// When the DEK was wrapped, in unix seconds.
     #[must_use]
-    pub const fn created(&self) -> u64 {
-        self.created
+    pub fn created(&self) -> u64 {
+        self.0.created
     }
 
     /// The DEK.
     #[must_use]
-    pub const fn dek_ref(&self) -> &DekRef {
-        &self.dek_ref
+    pub fn dek_ref(&self) -> &DekRef {
+        &self.0.dek_ref
     }
 
     /// Who wrapped.
     #[must_use]
-    pub const fn provider(&self) -> Provider {
-        self.provider
+    pub fn provider(&self) -> Provider {
+        self.0.provider
     }
 
     /// The CMK's key ARN, or the `dek_ref` of the reader's org DEK.
     #[must_use]
     pub fn key_id(&self) -> &str {
-        &self.key_id
+        &self.0.key_id
     }
 
     /// The wrapped DEK.
     #[must_use]
     pub fn blob(&self) -> &[u8] {
-        &self.blob
+        &self.0.blob
     }
 }
 
@@ -305,9 +360,11 @@ impl RowKey {
     /// [`Error::Limit`] for a string in it.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         let mut members = read_object(json).ok_or(Error::RowInconsistent)?;
-        let dek_ref = DekRef::from_text(&token(&mut members, "dekRef")?).ok_or(Error::RowInconsistent)?;
-        let reader = string(&mut members, "reader")?;
-        let key_id = token(&mut members, "keyId")?;
+        let (mut dek_ref, mut reader, mut key_id) = (String::new(), String::new(), String::new());
+        token(&mut members, "dekRef", &mut dek_ref)?;
+        let dek_ref = DekRef::from_text(&dek_ref).ok_or(Error::RowInconsistent)?;
+        string(&mut members, "reader", &mut reader)?;
+        token(&mut members, "keyId", &mut key_id)?;
         check_key_id(&key_id)?;
         if members.is_empty() { Ok(Self { dek_ref, reader, key_id }) } else { Err(Error::RowInconsistent) }
     }
@@ -316,29 +373,23 @@ impl RowKey {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut object = Writer::object();
-        object.text("dekRef", &self.dek_ref.to_text());
+        object.dek_ref(&self.dek_ref);
         object.text("reader", &self.reader);
         object.text("keyId", &self.key_id);
         object.end()
     }
 }
 
-pub(crate) fn wrap_context(
-    purpose: Purpose,
-    identity: &Identity,
-    reader: &str,
-    created: u64,
-    dek_ref: &DekRef,
-) -> Vec<u8> {
-    let mut context = Vec::new();
-    context.push(purpose.number());
+/// Appends what the AAD of a local wrap says of its row.
+pub(crate) fn push_wrap_context(context: &mut Vec<u8>, row: &RowParts) {
+    let identity = &row.identity;
+    context.push(row.purpose.number());
     context.extend_from_slice(&identity.version().to_be_bytes());
-    context.extend_from_slice(&created.to_be_bytes());
-    for part in [identity.owner(), reader, identity.table(), identity.record_id()] {
-        push_lp(&mut context, part);
+    context.extend_from_slice(&row.created.to_be_bytes());
+    for part in [identity.owner(), &row.reader, identity.table(), identity.record_id()] {
+        push_lp(context, part);
     }
-    context.extend_from_slice(dek_ref.as_bytes());
-    context
+    context.extend_from_slice(row.dek_ref.as_bytes());
 }
 
 /// A value as it is where KMS and its policies take it so, else base64url behind a mark.
@@ -357,13 +408,13 @@ fn context_value(value: &str) -> String {
 /// Names a record in the KMS's audit log without naming it in clear.
 fn resource(identity: &Identity) -> String {
     let digest = record_digest(b"strongroom/v1/resource\0", identity.owner(), identity.table(), identity.record_id());
-    let mut hex = String::new();
+    let mut text = String::new();
     for byte in digest.iter().take(16) {
-        for digit in [byte >> 4, byte & 15] {
-            hex.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+        for digit in [byte >> 4, *byte] {
+            text.push(char::from(hex(digit)));
         }
     }
-    hex
+    text
 }
 
 /// SHA-256 over the place of a record, behind a label.
@@ -386,20 +437,21 @@ pub(super) fn check_v(members: &mut Members<'_>) -> Result<(), Error> {
 }
 
 /// A member that every host treats as a string: the rules for strings apply.
-pub(super) fn string(members: &mut Members<'_>, name: &str) -> Result<String, Error> {
-    let text = token(members, name)?;
-    check(&text)?;
-    Ok(text)
+pub(super) fn string(members: &mut Members<'_>, name: &str, place: &mut String) -> Result<(), Error> {
+    token(members, name, place)?;
+    check(place)
 }
 
 /// A text member of any length. Ill-formed ones are bad input, as every string.
-pub(super) fn token(members: &mut Members<'_>, name: &str) -> Result<String, Error> {
+pub(super) fn token(members: &mut Members<'_>, name: &str, place: &mut String) -> Result<(), Error> {
     let text = members.take(name).and_then(Value::text).ok_or(Error::RowInconsistent)?;
-    text.ok_or(Error::BadInput)
+    *place = text.ok_or(Error::BadInput)?;
+    Ok(())
 }
 
-pub(super) fn whole(members: &mut Members<'_>, name: &str) -> Result<u64, Error> {
-    members.take(name).and_then(Value::whole).ok_or(Error::RowInconsistent)
+pub(super) fn whole(members: &mut Members<'_>, name: &str, place: &mut u64) -> Result<(), Error> {
+    *place = members.take(name).and_then(Value::whole).ok_or(Error::RowInconsistent)?;
+    Ok(())
 }
 
 #[cfg(test)]

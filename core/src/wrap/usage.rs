@@ -39,8 +39,11 @@ impl UsageRow {
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         let mut members = read_object(json).ok_or(Error::RowInconsistent)?;
         let dek_ref = dek_ref(&mut members)?;
-        let reserved = whole(&mut members, "reserved")?;
-        let inactive_since = if members.is_empty() { None } else { Some(whole(&mut members, "inactiveSince")?) };
+        let (mut reserved, mut inactive_since) = (0, None);
+        whole(&mut members, "reserved", &mut reserved)?;
+        if !members.is_empty() {
+            whole(&mut members, "inactiveSince", inactive_since.insert(0))?;
+        }
         if members.is_empty() {
             Self::from_parts(dek_ref, reserved, inactive_since)
         } else {
@@ -62,7 +65,7 @@ impl UsageRow {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut object = Writer::object();
-        object.text("dekRef", &self.dek_ref.to_text());
+        object.dek_ref(&self.dek_ref);
         object.number("reserved", self.reserved);
         if let Some(at) = self.inactive_since {
             object.number("inactiveSince", at);
@@ -116,5 +119,7 @@ impl UsageRow {
 }
 
 fn dek_ref(members: &mut Members<'_>) -> Result<DekRef, Error> {
-    DekRef::from_text(&token(members, "dekRef")?).ok_or(Error::RowInconsistent)
+    let mut text = String::new();
+    token(members, "dekRef", &mut text)?;
+    DekRef::from_text(&text).ok_or(Error::RowInconsistent)
 }

@@ -78,15 +78,16 @@ fn bindgen(module: &Path, name: &str, out: &Path) -> Result<()> {
 /// If it fails.
 pub(crate) fn optimise(ctx: &Ctx, module: &Path) -> Result<()> {
     let mut command = ctx.cmd(ctx.tool("wasm-opt"));
-    command.args([
-        "-Oz",
-        "--enable-bulk-memory-opt",
-        "--enable-bulk-memory",
-        "--enable-reference-types",
-        "--enable-multivalue",
-    ]);
-    command.args(["--enable-mutable-globals", "--enable-nontrapping-float-to-int"]);
+    command.args(["--enable-bulk-memory-opt", "--enable-bulk-memory", "--enable-reference-types"]);
+    command.args(["--enable-multivalue", "--enable-mutable-globals", "--enable-nontrapping-float-to-int"]);
     command.args(["--enable-sign-ext", "--enable-simd"]);
+    // A function with one caller stays one: large functions compress worse than many small ones.
+    command.args(["-Oz", "--one-caller-inline-max-function-size", "50"]);
+    // No address is below 1,024: the stack ends there, and nothing wraps around.
+    command.arg("--low-memory-unused");
+    // Control flow written anew has fewer shapes, and optimising it once more leaves less of it.
+    command.args(["--flatten", "--rereloop", "-Oz"]);
+    command.arg("--strip-target-features");
     output(command.arg(module).arg("-o").arg(module)).map(drop)
 }
 
@@ -95,13 +96,20 @@ fn compile(ctx: &Ctx, kind: Kind, package: &str) -> Result<PathBuf> {
     cargo.args(["-p", package, "--target", TARGET, "--profile", "wasm", "--quiet"]);
     cargo.args(kind.features());
     let mut flags = remap(ctx)?;
-    // The short SHA-256: its digests are of short texts, and a page waits for every byte.
-    flags.extend(["--cfg=sha2_backend=\"soft\"", "--cfg=sha2_backend_soft=\"compact\""].map(str::to_owned));
+    // The short forms: a page waits for every byte, and here they are no slower.
+    flags.extend(SHORT.map(str::to_owned));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     run(&mut cargo)?;
     let file = format!("{}.wasm", package.replace('-', "_"));
     Ok(ctx.cargo_target().join(TARGET).join("wasm").join(file))
 }
+
+const SHORT: [&str; 4] = [
+    "--cfg=aes_backend=\"soft\"",
+    "--cfg=aes_backend_soft=\"compact\"",
+    "--cfg=sha2_backend=\"soft\"",
+    "--cfg=sha2_backend_soft=\"compact\"",
+];
 
 /// What the bundles are made of, besides the modules and their glue.
 const SOURCES: [&str; 6] = [
