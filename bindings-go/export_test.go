@@ -8,6 +8,9 @@ import (
 // SetPause replaces the waiting between tries.
 func (v *KmsVault) SetPause(pause func(context.Context, time.Duration) error) { v.pause = pause }
 
+// SetClock replaces the time.
+func (v *KmsVault) SetClock(now func() time.Time) { v.now = now }
+
 // AgeReads lets a minute pass for what was read from the store.
 func (v *KmsVault) AgeReads() { v.forget() }
 

@@ -27,8 +27,9 @@ type KmsVault struct {
 	cmks  map[string][]string
 	kms   Kms
 	store WrapStore
-	tries int
+	settings
 	pause func(context.Context, time.Duration) error
+	now   func() time.Time
 	// calls limits how many KMS calls are under way at once.
 	calls   chan struct{}
 	flights flights
@@ -38,6 +39,12 @@ type KmsVault struct {
 
 	lock   sync.Mutex
 	active *knownActive
+	// looked says when an org's active row was last read: the own one's, and those of
+	// owners whose records are read.
+	looked map[string]time.Time
+	// seats has the seals that are reserved and not yet made.
+	seats     map[DekRef]*seats
+	reserving chan struct{}
 	// rotated is what the last rotation made active.
 	rotated ActiveRow
 	places  map[RecordPlace]knownRecord
@@ -45,37 +52,21 @@ type KmsVault struct {
 	// unstored has the rows of record DEKs that the vault made and the store has
 	// not yet taken.
 	unstored map[DekRef]WrapRow
-	making   chan struct{}
+	// drafts are the record DEKs that a revocation has made and not yet published.
+	drafts map[DekRef]*draftDek
+	making chan struct{}
 	// activating has one place, for who reads the active row or writes a new one.
 	activating chan struct{}
 }
 
-// KmsVaultConfig says what a [KmsVault] works with.
-type KmsVaultConfig struct {
-	// Org is the one for which the process acts: take it from your own session.
-	Org string
-	// Cmks lists by org the CMKs (key ARNs) that may wrap for it: Org's own, the
-	// first of which wraps new DEKs, and those of the readers with whom it shares.
-	// It is mandatory, because a row's word for its CMK is storage's word.
-	Cmks map[string][]string
-	// Kms makes the calls.
-	Kms Kms
-	// Store keeps the rows.
-	Store WrapStore
-	// Options are more options of the vault.
-	Options []Option
-	// Tries is how often a throttled or unreachable KMS is asked; 0 means 5.
-	Tries int
-}
-
 // NewKmsVault makes the loop around a new, empty vault. It makes no call.
 //
-// It returns ErrBadInput if Org, its CMKs, Kms or Store are missing, and the
-// errors of [NewVault].
+// It returns ErrBadInput if Org, its CMKs, Kms or Store are missing or a number is too
+// small, ErrLimit if one is too large, and the errors of [NewVault].
 func NewKmsVault(config KmsVaultConfig) (*KmsVault, error) {
-	if config.Org == "" || len(config.Cmks[config.Org]) == 0 ||
-		config.Kms == nil || config.Store == nil || config.Tries < 0 {
-		return nil, ErrBadInput
+	settings, err := config.settings()
+	if err != nil {
+		return nil, err
 	}
 	vault, err := NewVault(append(slices.Clone(config.Options), WithCmks(config.Cmks))...)
 	if err != nil {
@@ -87,18 +78,19 @@ func NewKmsVault(config KmsVaultConfig) (*KmsVault, error) {
 		cmks:       maps.Clone(config.Cmks),
 		kms:        config.Kms,
 		store:      config.Store,
-		tries:      config.Tries,
+		settings:   settings,
+		now:        time.Now,
 		pause:      sleep,
 		calls:      make(chan struct{}, maxCalls),
 		making:     make(chan struct{}, 1),
 		activating: make(chan struct{}, 1),
+		reserving:  make(chan struct{}, 1),
+		seats:      map[DekRef]*seats{},
 		unstored:   map[DekRef]WrapRow{},
+		drafts:     map[DekRef]*draftDek{},
 	}
 	for org, list := range v.cmks {
 		v.cmks[org] = slices.Clone(list)
-	}
-	if v.tries == 0 {
-		v.tries = defaultTries
 	}
 	v.forget()
 	return v, nil
@@ -146,6 +138,7 @@ func (v *KmsVault) forget() {
 	v.lock.Lock()
 	defer v.lock.Unlock()
 	v.active = nil
+	v.looked = map[string]time.Time{}
 	v.places = map[RecordPlace]knownRecord{}
 	v.kinds = map[DekRef]Scope{}
 }
@@ -175,15 +168,19 @@ func inEra[T any](ctx context.Context, v *KmsVault, call func() (T, error)) (T, 
 	return call()
 }
 
-// now is the time for rows: unix seconds.
-func now() uint64 { return uint64(time.Now().Unix()) }
+// seconds is the time for rows: unix seconds.
+func (v *KmsVault) seconds() uint64 { return uint64(v.now().Unix()) }
+
+// isFresh says whether something was read a moment ago, by the wall clock and by the
+// monotonic one, which rests while a laptop sleeps.
+func (v *KmsVault) isFresh(read time.Time) bool {
+	now := v.now()
+	mono, wall := now.Sub(read), now.Round(0).Sub(read.Round(0))
+	return mono < v.activeMaxAge && wall >= 0 && wall < v.activeMaxAge
+}
 
 const (
-	defaultTries = 5
-	maxCalls     = 16
-	// How long an active row or a record's highest version counts as read: after
-	// this another process's rotation or tombstone is seen.
-	readAge = time.Minute
+	maxCalls = 16
 	// How many records and DEKs are remembered; then all are read again.
 	maxKnown = 65_536
 )

@@ -1,6 +1,7 @@
 package strongroom
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -9,19 +10,21 @@ import (
 // knownActive is the active row as it was last read and told to the vault.
 type knownActive struct {
 	row  ActiveRow
+	ref  DekRef
 	read time.Time
 }
 
-// ready gets the active DEK, reading the row again after a while or if anew is set.
-// An active row that is tombstoned is told to the vault, which refuses from then on.
-func (v *KmsVault) ready(ctx context.Context, anew bool) error {
+// ready gets the active DEK, reading the row again after a while or if anew is set,
+// and gives its dek_ref. An active row that is tombstoned is told to the vault, which
+// refuses from then on.
+func (v *KmsVault) ready(ctx context.Context, anew bool) (DekRef, error) {
 	if err := v.alive(); err != nil {
-		return err
+		return DekRef{}, err
 	}
-	if !anew && v.knowsActive() {
-		return nil
+	if ref, ok := v.knowsActive(); ok && !anew {
+		return ref, nil
 	}
-	return v.flights.do(ctx, flightKey{work: readActive}, func(ctx context.Context) error {
+	err := v.flights.do(ctx, flightKey{work: readActive}, func(ctx context.Context) error {
 		free, err := v.turn(ctx)
 		if err != nil {
 			return err
@@ -37,6 +40,80 @@ func (v *KmsVault) ready(ctx context.Context, anew bool) error {
 		_, err = v.adopt(ctx, *row)
 		return err
 	})
+	ref, ok := v.knowsActive()
+	if err == nil && !ok {
+		// Read and forgotten again, by a sign-out.
+		err = cmp.Or(eraOver(ctx), error(ErrUnknownDek))
+	}
+	return ref, err
+}
+
+// freshen follows the active rows of the own org and of the owner whose record is
+// opened, if they were read too long ago: a tombstone that another host wrote ends the
+// work for that org here too. A store that can't be read stops no opening, and is asked
+// again soon.
+func (v *KmsVault) freshen(ctx context.Context, owner string) {
+	for _, org := range []string{v.org, owner} {
+		if !v.hasLooked(org) {
+			_ = v.flights.do(ctx, flightKey{work: lookAtActive, org: org}, func(ctx context.Context) error {
+				return v.lookAt(ctx, org)
+			})
+		}
+	}
+}
+
+func (v *KmsVault) lookAt(ctx context.Context, org string) error {
+	if org == v.org {
+		free, err := v.turn(ctx)
+		if err != nil {
+			return err
+		}
+		defer free()
+	}
+	row, err := v.store.Active(ctx, org)
+	if err == nil && row != nil {
+		err = v.follow(ctx, org, *row)
+	}
+	read := v.now()
+	if err != nil {
+		read = read.Add(min(lookAgain-v.activeMaxAge, 0))
+	}
+	_ = v.admit(ctx, func() error {
+		v.lock.Lock()
+		defer v.lock.Unlock()
+		v.looks(org, read)
+		return nil
+	})
+	return err
+}
+
+// follow tells the vault of an active row that was read for opening. Of other orgs only
+// a tombstone matters here.
+func (v *KmsVault) follow(ctx context.Context, org string, row ActiveRow) error {
+	if org == v.org {
+		_, _, err := v.tell(ctx, row)
+		return err
+	}
+	members, err := row.Members()
+	if err != nil || members.Org != org || members.State != stateTombstoned {
+		return err
+	}
+	return v.admit(ctx, func() error { return v.vault.Tombstone(org) })
+}
+
+func (v *KmsVault) hasLooked(org string) bool {
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	read, ok := v.looked[org]
+	return ok && v.isFresh(read)
+}
+
+// looks notes when an org's active row was read. v.lock is held.
+func (v *KmsVault) looks(org string, read time.Time) {
+	if len(v.looked) >= maxKnown {
+		clear(v.looked)
+	}
+	v.looked[org] = read
 }
 
 // Rotate mints a DEK of the next version, which is active from then on, and gives
@@ -77,12 +154,15 @@ func (v *KmsVault) rotate(ctx context.Context) error {
 		return err
 	}
 	defer free()
-	version, err := v.nextVersion(ctx)
+	before, err := v.beforeNext(ctx)
 	if err != nil {
 		return err
 	}
+	if before.Version == lastVersion {
+		return ErrLimit
+	}
 	request, err := inEra(ctx, v, func() (KmsRequest, error) {
-		return v.vault.MintRequest(v.org, v.cmks[v.org][0], version, now())
+		return v.vault.MintRequest(v.org, v.cmks[v.org][0], before.Version+1, v.seconds())
 	})
 	if err != nil {
 		return err
@@ -99,8 +179,16 @@ func (v *KmsVault) rotate(ctx context.Context) error {
 	if err := v.store.PutIfAbsent(ctx, wrap); err != nil {
 		return err
 	}
+	minted, err := active.Members()
+	if err != nil {
+		return err
+	}
 	if active, err = v.activate(ctx, active); err != nil {
 		return err
+	}
+	if stored, err := active.Members(); err == nil && stored.DekRef == minted.DekRef && before.Version > 0 {
+		// Where this is lost, retiring notes a later time and waits longer.
+		_, _ = v.store.MarkInactive(ctx, before.DekRef, v.seconds())
 	}
 	if active, err = v.adopt(ctx, active); err != nil {
 		return err
@@ -128,21 +216,15 @@ func (v *KmsVault) activate(ctx context.Context, active ActiveRow) (ActiveRow, e
 	return *stored, nil
 }
 
-// nextVersion tells the vault which row is stored now, because the vault numbers
-// the next one after it.
-func (v *KmsVault) nextVersion(ctx context.Context) (uint32, error) {
+// beforeNext gives the row that is stored now, with version 0 where none is. The vault
+// is told of it, because it numbers the next one after it.
+func (v *KmsVault) beforeNext(ctx context.Context) (ActiveMembers, error) {
 	row, err := v.store.Active(ctx, v.org)
 	if err != nil || row == nil {
-		return 1, err
+		return ActiveMembers{}, err
 	}
 	_, members, err := v.tell(ctx, *row)
-	if err != nil {
-		return 0, err
-	}
-	if members.Version == lastVersion {
-		return 0, ErrLimit
-	}
-	return members.Version + 1, nil
+	return members, err
 }
 
 // adopt tells the vault of a stored active row, or of a newer one, and gets the DEK
@@ -161,7 +243,8 @@ func (v *KmsVault) adopt(ctx context.Context, row ActiveRow) (ActiveRow, error) 
 	return row, v.admit(ctx, func() error {
 		v.lock.Lock()
 		defer v.lock.Unlock()
-		v.active = &knownActive{row, time.Now()}
+		v.active = &knownActive{row, members.DekRef, v.now()}
+		v.looks(v.org, v.active.read)
 		return nil
 	})
 }
@@ -200,10 +283,13 @@ func (v *KmsVault) activeMembers(row ActiveRow) (ActiveMembers, error) {
 	return members, err
 }
 
-func (v *KmsVault) knowsActive() bool {
+func (v *KmsVault) knowsActive() (DekRef, bool) {
 	v.lock.Lock()
 	defer v.lock.Unlock()
-	return v.active != nil && time.Since(v.active.read) < readAge
+	if v.active == nil || !v.isFresh(v.active.read) {
+		return DekRef{}, false
+	}
+	return v.active.ref, true
 }
 
 func sameActive(a, b ActiveRow) bool {
@@ -220,4 +306,6 @@ const (
 	// Each try more needs a rotation more that was read and overtaken meanwhile; a store
 	// that never gives the same row twice is lying.
 	tellTries = 8
+	// How soon a store that couldn't be read for an opening is asked again.
+	lookAgain = 5 * time.Second
 )

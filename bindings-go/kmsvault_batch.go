@@ -3,6 +3,7 @@ package strongroom
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -13,28 +14,68 @@ import (
 // It returns ErrLimit for more than 10,000 items.
 func (v *KmsVault) SealMany(ctx context.Context, items []SealItem) ([]Result, error) {
 	ctx = v.begin(ctx)
-	return inChunks(items, func(chunk []SealItem) ([]Result, error) {
-		failures := v.readyForAll(ctx, chunk)
-		results, err := v.batch(ctx, len(chunk), func() ([]Result, error) { return v.vault.SealMany(chunk) })
-		if err != nil {
-			return nil, err
+	return inChunks(items, func(chunk []SealItem) ([]Result, error) { return v.sealChunk(ctx, chunk) })
+}
+
+// sealChunk seals what has a DEK and a reserved seal. What the vault then refuses
+// because the store has moved on is sealed alone.
+func (v *KmsVault) sealChunk(ctx context.Context, chunk []SealItem) ([]Result, error) {
+	ready := v.readyForAll(ctx, chunk)
+	results := make([]Result, len(chunk))
+	var items []SealItem
+	var places []int
+	for i, item := range chunk {
+		target := ready[targetOf(item)]
+		switch {
+		case target.err != nil && !errors.Is(target.err, ErrNoActiveDek):
+			results[i].Err = target.err
+		case target.err == nil && target.seats == 0 && item.Binding.Org == v.org:
+			results[i].Err = target.short
+		default:
+			target.seats--
+			items, places = append(items, item), append(places, i)
 		}
-		for i, item := range chunk {
-			err := failures[targetOf(item)]
-			if err == nil && results[i].Err == nil && item.Options.Scope == ScopeRecord {
-				err = v.settled(ctx, results[i].Value)
-			}
-			switch {
-			case errors.Is(err, ErrNoActiveDek) && results[i].Err != nil:
-				// The vault's own verdict is at least as grave.
-			case err != nil:
-				results[i] = Result{Err: err}
-			case stale(results[i].Err):
-				results[i].Value, results[i].Err = v.seal(ctx, item.Binding, item.Plaintext, item.Options)
-			}
+	}
+	sealed, err := v.batch(ctx, len(items), func() ([]Result, error) { return v.vault.SealMany(items) })
+	if err != nil {
+		return nil, err
+	}
+	for at, i := range places {
+		target := ready[targetOf(chunk[i])]
+		results[i] = v.letOut(ctx, chunk[i], target, sealed[at])
+	}
+	for _, target := range ready {
+		if target.err == nil && target.seats > 0 {
+			v.giveBack(target.ref, uint64(target.seats))
 		}
-		return results, nil
-	})
+	}
+	return results, nil
+}
+
+// letOut judges what the vault made of one item of a batch.
+func (v *KmsVault) letOut(ctx context.Context, item SealItem, target *readyTarget, result Result) Result {
+	if result.Err != nil {
+		target.seats++
+	}
+	switch {
+	case target.err != nil && result.Err == nil:
+		return Result{Err: target.err}
+	case target.err != nil:
+		// The vault's own verdict is at least as grave.
+		return result
+	case stale(result.Err):
+		envelope, err := v.seal(ctx, item.Binding, item.Plaintext, item.Options)
+		return Result{envelope, err}
+	case result.Err != nil || item.Binding.Org != v.org:
+		return result
+	}
+	if err := v.seated(ctx, target.ref, result.Value); err != nil {
+		return Result{Err: err}
+	}
+	if err := v.settled(ctx, result.Value); err != nil {
+		return Result{Err: err}
+	}
+	return result
 }
 
 // OpenMany opens a batch; see [Vault.OpenMany]. An item whose DEK can't be had has
@@ -52,6 +93,7 @@ func (v *KmsVault) OpenMany(ctx context.Context, items []OpenItem) ([]Result, er
 		if err != nil {
 			return nil, err
 		}
+		v.freshenFor(ctx, chunk)
 		failures := v.holdAll(ctx, missing)
 		results, err := v.batch(ctx, len(chunk), func() ([]Result, error) { return v.vault.OpenMany(chunk) })
 		if err != nil {
@@ -68,6 +110,18 @@ func (v *KmsVault) OpenMany(ctx context.Context, items []OpenItem) ([]Result, er
 			}
 		}
 		return results, nil
+	})
+}
+
+// freshenFor follows the active rows of a chunk's owners.
+func (v *KmsVault) freshenFor(ctx context.Context, chunk []OpenItem) {
+	owners := map[string]bool{v.org: true}
+	for _, item := range chunk {
+		owners[item.Binding.Org] = true
+	}
+	sideBySide(slices.Collect(maps.Keys(owners)), func(owner string) error {
+		v.freshen(ctx, owner)
+		return nil
 	})
 }
 
@@ -100,19 +154,37 @@ func targetOf(item SealItem) sealTarget {
 	return target
 }
 
-func (v *KmsVault) readyForAll(ctx context.Context, items []SealItem) map[sealTarget]error {
-	seen := map[sealTarget]bool{}
+// readyTarget is what a chunk's items of one target have to seal with.
+type readyTarget struct {
+	ref DekRef
+	err error
+	// seats are reserved for that many items; short is why there are no more.
+	seats int
+	short error
+}
+
+func (v *KmsVault) readyForAll(ctx context.Context, items []SealItem) map[sealTarget]*readyTarget {
+	ready := map[sealTarget]*readyTarget{}
 	var targets []sealTarget
 	for _, item := range items {
-		if target := targetOf(item); !seen[target] {
-			seen[target] = true
+		target := targetOf(item)
+		if ready[target] == nil {
+			ready[target] = &readyTarget{}
 			targets = append(targets, target)
 		}
+		ready[target].seats++
 	}
-	return sideBySide(targets, func(target sealTarget) error {
+	sideBySide(targets, func(target sealTarget) error {
+		found := ready[target]
 		at := Binding{Org: target.org, Table: target.place.Table, Record: target.place.Record}
-		return v.readyFor(ctx, at, target.scope, false)
+		if found.ref, found.err = v.readyFor(ctx, at, target.scope, false); found.err != nil || target.org != v.org {
+			return nil
+		}
+		seats, err := v.reserve(ctx, found.ref, uint64(found.seats))
+		found.seats, found.short = int(seats), err
+		return nil
 	})
+	return ready
 }
 
 // sideBySide works on a list, on a few at a time, and gives the errors.

@@ -16,10 +16,11 @@ type flights struct {
 	endEra context.CancelCauseFunc
 }
 
-// flightKey names a piece of work: what is done, and to which DEK.
+// flightKey names a piece of work: what is done, and to which DEK or org.
 type flightKey struct {
 	work flightWork
 	ref  DekRef
+	org  string
 }
 
 type flightWork uint8
@@ -31,7 +32,9 @@ const (
 	// unwrapDek gets a DEK by the KMS.
 	unwrapDek
 	readActive
+	lookAtActive
 	rotateDek
+	refreshDek
 )
 
 type flight struct {

@@ -20,23 +20,37 @@ type knownRecord struct {
 // returned before its row is stored.
 func (v *KmsVault) GenerateRecordDek(ctx context.Context, table, record string) (WrapRow, error) {
 	ctx = v.begin(ctx)
-	// One at a time, so that two calls for a record make two versions.
-	select {
-	case v.making <- struct{}{}:
-		defer func() { <-v.making }()
-	case <-ctx.Done():
-		return WrapRow{}, context.Cause(ctx)
-	}
 	place := RecordPlace{table, record}
 	if err := v.judge(place); err != nil {
 		return WrapRow{}, err
 	}
+	free, err := v.makingTurn(ctx)
+	if err != nil {
+		return WrapRow{}, err
+	}
+	defer free()
 	version, err := v.nextRecordVersion(ctx, place)
 	if err != nil {
 		return WrapRow{}, err
 	}
+	return v.makeRecordDek(ctx, place, version)
+}
+
+// makingTurn waits until no other goroutine makes a record DEK, so that two calls for a
+// record make two versions.
+func (v *KmsVault) makingTurn(ctx context.Context) (free func(), err error) {
+	select {
+	case v.making <- struct{}{}:
+		return func() { <-v.making }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// makeRecordDek makes a record DEK of a version and stores its row.
+func (v *KmsVault) makeRecordDek(ctx context.Context, place RecordPlace, version uint32) (WrapRow, error) {
 	var row WrapRow
-	err = v.withActive(ctx, func() error {
+	err := v.withActive(ctx, func() error {
 		return v.admit(ctx, func() (err error) {
 			row, err = v.generate(place, version)
 			return err
@@ -52,7 +66,7 @@ func (v *KmsVault) GenerateRecordDek(ctx context.Context, table, record string) 
 func (v *KmsVault) generate(place RecordPlace, version uint32) (WrapRow, error) {
 	v.lock.Lock()
 	defer v.lock.Unlock()
-	row, err := v.vault.GenerateRecordDek(v.org, place.Table, place.Record, version, now())
+	row, err := v.vault.GenerateRecordDek(v.org, place.Table, place.Record, version, v.seconds())
 	if err != nil {
 		return WrapRow{}, err
 	}
@@ -72,9 +86,11 @@ func (v *KmsVault) generate(place RecordPlace, version uint32) (WrapRow, error) 
 // It returns ErrNoActiveDek for a record without a DEK of its own: reseal its fields
 // with [ScopeRecord] first.
 func (v *KmsVault) Share(ctx context.Context, table, record, reader, cmk string) (WrapRow, error) {
-	return v.wrapFor(ctx, RecordPlace{table, record}, reader, cmk, func(ref DekRef) (KmsRequest, error) {
-		return v.vault.ShareRequest(ref, reader, cmk, now())
-	})
+	return v.wrapFor(ctx, RecordPlace{table, record}, reader, cmk, v.shareRequest(reader, cmk))
+}
+
+func (v *KmsVault) shareRequest(reader, cmk string) func(DekRef) (KmsRequest, error) {
+	return func(ref DekRef) (KmsRequest, error) { return v.vault.ShareRequest(ref, reader, cmk, v.seconds()) }
 }
 
 // WrapForPreview wraps a record's newest DEK by the org's own CMK and stores the
@@ -84,7 +100,7 @@ func (v *KmsVault) Share(ctx context.Context, table, record, reader, cmk string)
 func (v *KmsVault) WrapForPreview(ctx context.Context, table, record string) (WrapRow, error) {
 	cmk := v.cmks[v.org][0]
 	return v.wrapFor(ctx, RecordPlace{table, record}, v.org, cmk, func(ref DekRef) (KmsRequest, error) {
-		return v.vault.WrapRequest(ref, cmk, now())
+		return v.vault.WrapRequest(ref, cmk, v.seconds())
 	})
 }
 
@@ -103,6 +119,14 @@ func (v *KmsVault) wrapFor(
 	if err != nil {
 		return WrapRow{}, err
 	}
+	return v.wrapDek(ctx, place, ref, reader, cmk, request)
+}
+
+// wrapDek has the KMS wrap one DEK of a record, unless a row for it is stored, and
+// stores the row.
+func (v *KmsVault) wrapDek(
+	ctx context.Context, place RecordPlace, ref DekRef, reader, cmk string, request func(DekRef) (KmsRequest, error),
+) (WrapRow, error) {
 	if found, err := v.wrappedBy(ctx, ref, reader, cmk); found != nil || err != nil {
 		return orNone(found), err
 	}
@@ -194,7 +218,7 @@ func (v *KmsVault) readyRecord(ctx context.Context, place RecordPlace, anew bool
 	v.lock.Lock()
 	known, ok := v.places[place]
 	v.lock.Unlock()
-	if ok && !anew && time.Since(known.read) < readAge {
+	if ok && !anew && v.isFresh(known.read) {
 		return known.ref, nil
 	}
 	newest, err := v.newest(ctx, place, true)
@@ -218,31 +242,43 @@ func (v *KmsVault) readyRecord(ctx context.Context, place RecordPlace, anew bool
 // newest finds the row of the highest version among a record's rows, of those the
 // first: for this org only, or for whichever reader.
 func (v *KmsVault) newest(ctx context.Context, place RecordPlace, own bool) (*WrapMembers, error) {
-	if err := v.alive(); err != nil {
-		return nil, err
-	}
-	if err := v.storeUnstored(ctx, v.unstoredOf(place)...); err != nil {
-		return nil, err
-	}
-	rows, err := v.store.RowsByOwner(ctx, v.org, &place)
+	rows, err := v.recordRows(ctx, v.org, place)
 	if err != nil {
 		return nil, err
 	}
 	var newest *WrapMembers
 	for _, row := range rows {
-		members, err := row.Members()
-		if err != nil || (own && members.Reader != v.org) {
+		if own && row.members.Reader != v.org {
 			continue
 		}
-		// Storage's word: what it says of another record is no answer.
-		if members.Owner != v.org || members.Table != place.Table || members.Record != place.Record {
-			continue
-		}
-		if newest == nil || members.Version > newest.Version {
-			newest = &members
+		if newest == nil || row.members.Version > newest.Version {
+			newest = &row.members
 		}
 	}
 	return newest, nil
+}
+
+// recordRows reads the rows of a record for all readers, after the store has taken those
+// that it lacked. Rows that are none, and what storage says of another record, are
+// passed over.
+func (v *KmsVault) recordRows(ctx context.Context, owner string, place RecordPlace) ([]candidate, error) {
+	if err := v.alive(); err != nil {
+		return nil, err
+	}
+	if owner == v.org {
+		if err := v.storeUnstored(ctx, v.unstoredOf(place)...); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := v.store.RowsByOwner(ctx, owner, &place)
+	var found []candidate
+	for _, row := range rows {
+		members, err := row.Members()
+		if err == nil && members.Owner == owner && members.Table == place.Table && members.Record == place.Record {
+			found = append(found, candidate{row, members})
+		}
+	}
+	return found, err
 }
 
 func (v *KmsVault) nextRecordVersion(ctx context.Context, place RecordPlace) (uint32, error) {
@@ -263,7 +299,7 @@ func (v *KmsVault) know(place RecordPlace, ref DekRef) {
 	if len(v.places) >= maxKnown {
 		clear(v.places)
 	}
-	v.places[place] = knownRecord{ref, time.Now()}
+	v.places[place] = knownRecord{ref, v.now()}
 	v.knowKind(ref, ScopeRecord)
 }
 
@@ -300,7 +336,7 @@ func (v *KmsVault) storeUnstored(ctx context.Context, rows ...WrapRow) error {
 // settled lets an envelope out only once the row of its DEK is stored.
 func (v *KmsVault) settled(ctx context.Context, envelope []byte) error {
 	v.lock.Lock()
-	pending := len(v.unstored)
+	pending := len(v.unstored) + len(v.drafts)
 	v.lock.Unlock()
 	if pending == 0 {
 		return nil
@@ -311,11 +347,15 @@ func (v *KmsVault) settled(ctx context.Context, envelope []byte) error {
 	}
 	v.lock.Lock()
 	row, ok := v.unstored[header.DekRef]
+	draft := v.drafts[header.DekRef]
 	v.lock.Unlock()
-	if !ok {
-		return nil
+	switch {
+	case draft != nil:
+		return v.published(ctx, header.DekRef, draft)
+	case ok:
+		return v.storeUnstored(ctx, row)
 	}
-	return v.storeUnstored(ctx, row)
+	return nil
 }
 
 func orNone(row *WrapRow) WrapRow {

@@ -28,7 +28,7 @@ func (v *KmsVault) hold(ctx context.Context, ref DekRef) error {
 	if held, err := v.held(ref); held || err != nil {
 		return err
 	}
-	return v.flights.do(ctx, flightKey{fetchDek, ref}, func(ctx context.Context) error {
+	return v.flights.do(ctx, flightKey{work: fetchDek, ref: ref}, func(ctx context.Context) error {
 		// Another flight may have ended between the look and the start of this one.
 		if held, err := v.held(ref); held || err != nil {
 			return err
@@ -97,7 +97,7 @@ type candidate struct {
 // unwrap has the KMS unwrap a DEK, once however many wait. Without rows it is a KEK,
 // whose rows it reads itself.
 func (v *KmsVault) unwrap(ctx context.Context, ref DekRef, rows []candidate) error {
-	return v.flights.do(ctx, flightKey{unwrapDek, ref}, func(ctx context.Context) error {
+	return v.flights.do(ctx, flightKey{work: unwrapDek, ref: ref}, func(ctx context.Context) error {
 		if held, err := v.held(ref); held || err != nil {
 			return err
 		}

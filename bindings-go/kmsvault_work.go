@@ -33,7 +33,7 @@ func (v *KmsVault) Seal(ctx context.Context, at Binding, plaintext []byte, optio
 }
 
 func (v *KmsVault) seal(ctx context.Context, at Binding, plaintext []byte, options SealOptions) ([]byte, error) {
-	return v.sealing(ctx, at, options.Scope, func() ([]byte, error) { return v.vault.Seal(at, plaintext, options) })
+	return v.sealing(ctx, at, options.Scope, nil, func() ([]byte, error) { return v.vault.Seal(at, plaintext, options) })
 }
 
 // Open decrypts one field; see [Vault.Open]. A reader opens a shared record with
@@ -43,20 +43,22 @@ func (v *KmsVault) Open(ctx context.Context, at Binding, envelope []byte) ([]byt
 }
 
 func (v *KmsVault) open(ctx context.Context, at Binding, envelope []byte) ([]byte, error) {
-	return v.opening(ctx, envelope, func() ([]byte, error) { return v.vault.Open(at, envelope) })
+	return v.opening(ctx, at.Org, envelope, func() ([]byte, error) { return v.vault.Open(at, envelope) })
 }
 
 // Reseal opens an envelope and seals it under the DEK that is active now, or with
 // [ScopeRecord] under the record's; see [Vault.Reseal].
 func (v *KmsVault) Reseal(ctx context.Context, at Binding, envelope []byte, options ResealOptions) ([]byte, error) {
-	ctx = v.begin(ctx)
+	return v.reseal(v.begin(ctx), at, envelope, options)
+}
+
+func (v *KmsVault) reseal(ctx context.Context, at Binding, envelope []byte, options ResealOptions) ([]byte, error) {
 	scope, err := v.scopeOf(ctx, envelope, options.Scope)
 	if err != nil {
 		return nil, err
 	}
-	return v.sealing(ctx, at, scope, func() ([]byte, error) {
-		return v.opening(ctx, envelope, func() ([]byte, error) { return v.vault.Reseal(at, envelope, options) })
-	})
+	v.freshen(ctx, at.Org)
+	return v.sealing(ctx, at, scope, envelope, func() ([]byte, error) { return v.vault.Reseal(at, envelope, options) })
 }
 
 // Rebind opens an envelope at one binding and seals it at another of the same
@@ -67,15 +69,18 @@ func (v *KmsVault) Rebind(ctx context.Context, from, to Binding, envelope []byte
 	if err != nil {
 		return nil, err
 	}
-	return v.sealing(ctx, to, scope, func() ([]byte, error) {
-		return v.opening(ctx, envelope, func() ([]byte, error) { return v.vault.Rebind(from, to, envelope) })
-	})
+	v.freshen(ctx, from.Org)
+	return v.sealing(ctx, to, scope, envelope, func() ([]byte, error) { return v.vault.Rebind(from, to, envelope) })
 }
 
-// sealing gets the DEK to seal under, works, and once more if it was lost meanwhile.
-func (v *KmsVault) sealing(ctx context.Context, at Binding, scope Scope, seal func() ([]byte, error)) ([]byte, error) {
+// sealing gets the DEK to seal under and reserves a seal, works, and once more if a DEK
+// was lost meanwhile, or that of the envelope which is opened for it isn't held.
+func (v *KmsVault) sealing(
+	ctx context.Context, at Binding, scope Scope, opened []byte, seal func() ([]byte, error),
+) ([]byte, error) {
 	work := func() ([]byte, error) { return inEra(ctx, v, seal) }
-	if err := v.readyFor(ctx, at, scope, false); err != nil {
+	ref, err := v.readyFor(ctx, at, scope, false)
+	if err != nil {
 		if errors.Is(err, ErrNoActiveDek) {
 			// The vault may find a graver fault in the input; it never gets this to work.
 			if _, graver := work(); graver != nil {
@@ -84,14 +89,36 @@ func (v *KmsVault) sealing(ctx context.Context, at Binding, scope Scope, seal fu
 		}
 		return nil, err
 	}
-	envelope, err := work()
-	if stale(err) {
-		if err := v.readyFor(ctx, at, scope, true); err != nil {
+	envelope, err := v.seatedWork(ctx, at, ref, work)
+	if !stale(err) {
+		return envelope, err
+	}
+	if opened != nil {
+		if err := v.holdFor(ctx, opened); err != nil {
 			return nil, err
 		}
-		envelope, err = work()
 	}
+	if ref, err = v.readyFor(ctx, at, scope, true); err != nil {
+		return nil, err
+	}
+	return v.seatedWork(ctx, at, ref, work)
+}
+
+// seatedWork works with a seal reserved, and lets the envelope out once the row of its
+// DEK is stored.
+func (v *KmsVault) seatedWork(ctx context.Context, at Binding, ref DekRef, work func() ([]byte, error)) ([]byte, error) {
+	if at.Org != v.org {
+		return work()
+	}
+	if _, err := v.reserve(ctx, ref, 1); err != nil {
+		return nil, err
+	}
+	envelope, err := work()
 	if err != nil {
+		v.giveBack(ref, 1)
+		return nil, err
+	}
+	if err := v.seated(ctx, ref, envelope); err != nil {
 		return nil, err
 	}
 	if err := v.settled(ctx, envelope); err != nil {
@@ -101,7 +128,8 @@ func (v *KmsVault) sealing(ctx context.Context, at Binding, scope Scope, seal fu
 }
 
 // opening works, and once more after fetching the envelope's DEK.
-func (v *KmsVault) opening(ctx context.Context, envelope []byte, open func() ([]byte, error)) ([]byte, error) {
+func (v *KmsVault) opening(ctx context.Context, owner string, envelope []byte, open func() ([]byte, error)) ([]byte, error) {
+	v.freshen(ctx, owner)
 	work := func() ([]byte, error) { return inEra(ctx, v, open) }
 	made, err := work()
 	if !gone(err) {
@@ -115,30 +143,35 @@ func (v *KmsVault) opening(ctx context.Context, envelope []byte, open func() ([]
 
 // readyFor gets the DEK under which something is sealed. Another org's is left to
 // the vault, which refuses.
-func (v *KmsVault) readyFor(ctx context.Context, at Binding, scope Scope, anew bool) error {
+func (v *KmsVault) readyFor(ctx context.Context, at Binding, scope Scope, anew bool) (DekRef, error) {
 	if at.Org != v.org {
-		return nil
+		return DekRef{}, nil
 	}
 	if scope == ScopeRecord {
-		_, err := v.readyRecord(ctx, RecordPlace{at.Table, at.Record}, anew)
-		return err
+		return v.readyRecord(ctx, RecordPlace{at.Table, at.Record}, anew)
 	}
 	return v.ready(ctx, anew)
 }
 
-// withActive works with the active DEK held, and once more if it was lost meanwhile.
+// withActive works with the active DEK held and a seal under it reserved, for a local
+// wrap, and once more if the DEK was lost meanwhile.
 func (v *KmsVault) withActive(ctx context.Context, work func() error) error {
-	if err := v.ready(ctx, false); err != nil {
-		return err
+	for anew := false; ; anew = true {
+		ref, err := v.ready(ctx, anew)
+		if err != nil {
+			return err
+		}
+		if _, err := v.reserve(ctx, ref, 1); err != nil {
+			return err
+		}
+		if err = work(); err == nil {
+			return nil
+		}
+		v.giveBack(ref, 1)
+		if anew || !stale(err) {
+			return err
+		}
 	}
-	err := work()
-	if !stale(err) {
-		return err
-	}
-	if err := v.ready(ctx, true); err != nil {
-		return err
-	}
-	return work()
 }
 
 // stale says whether a seal failed because the store was read too long ago: the DEK
