@@ -148,7 +148,10 @@ func (v *KmsVault) turn(ctx context.Context) (free func(), err error) {
 }
 
 // rotate leaves the row that is active afterwards in v.rotated.
-func (v *KmsVault) rotate(ctx context.Context) error {
+func (v *KmsVault) rotate(ctx context.Context) error { return v.rotateFrom(ctx, nil) }
+
+// rotateFrom rotates, but with a DEK only if that is still the active one.
+func (v *KmsVault) rotateFrom(ctx context.Context, from *DekRef) error {
 	free, err := v.turn(ctx)
 	if err != nil {
 		return err
@@ -158,7 +161,10 @@ func (v *KmsVault) rotate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if before.Version == lastVersion {
+	switch {
+	case from != nil && before.DekRef != *from:
+		return errNotDueAnyMore
+	case before.Version == lastVersion:
 		return ErrLimit
 	}
 	request, err := inEra(ctx, v, func() (KmsRequest, error) {

@@ -130,11 +130,18 @@ func (v *KmsVault) addSeats(ref DekRef, got uint64) {
 // that a seat was taken for: a newer version came in meanwhile.
 func (v *KmsVault) seated(ctx context.Context, ref DekRef, envelope []byte) error {
 	header, err := Inspect(envelope)
-	if err != nil || header.DekRef == ref {
+	if err != nil {
 		return err
 	}
-	v.giveBack(ref, 1)
-	_, err = v.reserve(ctx, header.DekRef, 1)
+	return v.seatedUnder(ctx, ref, header.DekRef)
+}
+
+func (v *KmsVault) seatedUnder(ctx context.Context, reserved, used DekRef) error {
+	if used == reserved {
+		return nil
+	}
+	v.giveBack(reserved, 1)
+	_, err := v.reserve(ctx, used, 1)
 	return err
 }
 

@@ -50,11 +50,12 @@ func (v *KmsVault) makingTurn(ctx context.Context) (free func(), err error) {
 // makeRecordDek makes a record DEK of a version and stores its row.
 func (v *KmsVault) makeRecordDek(ctx context.Context, place RecordPlace, version uint32) (WrapRow, error) {
 	var row WrapRow
-	err := v.withActive(ctx, func() error {
-		return v.admit(ctx, func() (err error) {
+	err := v.withActive(ctx, func() (WrapRow, error) {
+		err := v.admit(ctx, func() (err error) {
 			row, err = v.generate(place, version)
 			return err
 		})
+		return row, err
 	})
 	if err != nil {
 		return WrapRow{}, err
@@ -166,8 +167,10 @@ func (v *KmsVault) wrapDek(
 
 // judge has the vault judge the names of a record: the store knows nothing of a record
 // whose name is none, and can't say why.
-func (v *KmsVault) judge(place RecordPlace) error {
-	_, err := v.vault.Open(Binding{Org: v.org, Table: place.Table, Record: place.Record, Field: "*"}, nil)
+func (v *KmsVault) judge(place RecordPlace) error { return v.judgeAt(v.org, place) }
+
+func (v *KmsVault) judgeAt(owner string, place RecordPlace) error {
+	_, err := v.vault.Open(Binding{Org: owner, Table: place.Table, Record: place.Record, Field: "*"}, nil)
 	if errors.Is(err, ErrNotAnEnvelope) {
 		return nil
 	}

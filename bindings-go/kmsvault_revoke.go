@@ -148,16 +148,22 @@ type draftDek struct {
 func (v *KmsVault) draft(ctx context.Context, place RecordPlace, version uint32, cmks map[string]string) error {
 	var ref DekRef
 	var draft *draftDek
-	err := v.withActive(ctx, func() error {
-		return v.admit(ctx, func() (err error) {
+	err := v.withActive(ctx, func() (WrapRow, error) {
+		err := v.admit(ctx, func() (err error) {
 			ref, draft, err = v.generateDraft(place, version)
 			return err
 		})
+		if err != nil {
+			return WrapRow{}, err
+		}
+		return draft.row, nil
 	})
-	if err != nil {
+	if draft == nil {
 		return err
 	}
-	err = v.shareAll(ctx, place, ref, cmks)
+	if err == nil {
+		err = v.shareAll(ctx, place, ref, cmks)
+	}
 	if err == nil {
 		err = v.store.PutIfAbsent(ctx, draft.row)
 	}

@@ -154,8 +154,9 @@ func (v *KmsVault) readyFor(ctx context.Context, at Binding, scope Scope, anew b
 }
 
 // withActive works with the active DEK held and a seal under it reserved, for a local
-// wrap, and once more if the DEK was lost meanwhile.
-func (v *KmsVault) withActive(ctx context.Context, work func() error) error {
+// wrap, and once more if the DEK was lost meanwhile. If the wrap turns out to be under a
+// newer DEK, a seal is reserved under that before the row gets out.
+func (v *KmsVault) withActive(ctx context.Context, wrap func() (WrapRow, error)) error {
 	for anew := false; ; anew = true {
 		ref, err := v.ready(ctx, anew)
 		if err != nil {
@@ -164,14 +165,27 @@ func (v *KmsVault) withActive(ctx context.Context, work func() error) error {
 		if _, err := v.reserve(ctx, ref, 1); err != nil {
 			return err
 		}
-		if err = work(); err == nil {
-			return nil
+		row, err := wrap()
+		if err == nil {
+			return v.seatedRow(ctx, ref, row)
 		}
 		v.giveBack(ref, 1)
 		if anew || !stale(err) {
 			return err
 		}
 	}
+}
+
+func (v *KmsVault) seatedRow(ctx context.Context, ref DekRef, row WrapRow) error {
+	members, err := row.Members()
+	if err != nil {
+		return err
+	}
+	var kek DekRef
+	if err := kek.UnmarshalText([]byte(members.KeyID)); err != nil {
+		return err
+	}
+	return v.seatedUnder(ctx, ref, kek)
 }
 
 // stale says whether a seal failed because the store was read too long ago: the DEK
