@@ -45,6 +45,10 @@ type KmsVault struct {
 	// seats has the seals that are reserved and not yet made.
 	seats     map[DekRef]*seats
 	reserving chan struct{}
+	// lives and denials are of DEKs that came in, and of those that the KMS refused.
+	lives   map[DekRef]*life
+	denials map[DekRef]denial
+	chain   *chain
 	// rotated is what the last rotation made active.
 	rotated ActiveRow
 	places  map[RecordPlace]knownRecord
@@ -63,7 +67,22 @@ type KmsVault struct {
 //
 // It returns ErrBadInput if Org, its CMKs, Kms or Store are missing or a number is too
 // small, ErrLimit if one is too large, and the errors of [NewVault].
+//
+// Nothing outlives the process: DEKs are fetched anew, and a store that gives an older
+// active row than this org once had isn't found out. Warn is told so; [ResumeKmsVault]
+// has a keychain for both.
 func NewKmsVault(config KmsVaultConfig) (*KmsVault, error) {
+	if config.Keychain != nil || config.Service != "" {
+		return nil, ErrBadInput
+	}
+	v, err := newKmsVault(config, newChain(config.Warn))
+	if err == nil && config.Warn != nil {
+		config.Warn("there is no keychain: the highest versions seen are not kept")
+	}
+	return v, err
+}
+
+func newKmsVault(config KmsVaultConfig, chain *chain) (*KmsVault, error) {
 	settings, err := config.settings()
 	if err != nil {
 		return nil, err
@@ -79,6 +98,7 @@ func NewKmsVault(config KmsVaultConfig) (*KmsVault, error) {
 		kms:        config.Kms,
 		store:      config.Store,
 		settings:   settings,
+		chain:      chain,
 		now:        time.Now,
 		pause:      sleep,
 		calls:      make(chan struct{}, maxCalls),
@@ -107,7 +127,19 @@ func (v *KmsVault) Status() ([]DekStatus, error) { return v.vault.Status() }
 // Calls that began before it return ErrUnknownDek if they have not done their work:
 // they bring nothing in and ask the KMS nothing any more, and no answer that is still
 // under way is admitted. Later calls fetch anew.
+//
+// The keychain of [ResumeKmsVault] is emptied after that, but for the versions. If
+// anything is left there the error is ErrStoreUnavailable; the vault is wiped all the same.
 func (v *KmsVault) SignOut() ([]DekRef, error) {
+	refs, err := v.wipe()
+	if err != nil {
+		return nil, err
+	}
+	return refs, v.chain.empty()
+}
+
+// wipe is the part of a sign-out that waits for nothing.
+func (v *KmsVault) wipe() ([]DekRef, error) {
 	v.gate.Lock()
 	defer v.gate.Unlock()
 	if err := v.alive(); err != nil {
@@ -124,6 +156,7 @@ func (v *KmsVault) Close() error {
 	v.gate.Lock()
 	defer v.gate.Unlock()
 	v.flights.stop(ErrBadInput, true)
+	v.chain.close()
 	return v.vault.Close()
 }
 
@@ -141,6 +174,8 @@ func (v *KmsVault) forget() {
 	v.looked = map[string]time.Time{}
 	v.places = map[RecordPlace]knownRecord{}
 	v.kinds = map[DekRef]Scope{}
+	v.lives = map[DekRef]*life{}
+	v.denials = map[DekRef]denial{}
 }
 
 // begin starts a call of a method, in the era that ends with the next sign-out.

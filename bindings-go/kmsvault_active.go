@@ -1,7 +1,6 @@
 package strongroom
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -24,28 +23,39 @@ func (v *KmsVault) ready(ctx context.Context, anew bool) (DekRef, error) {
 	if ref, ok := v.knowsActive(); ok && !anew {
 		return ref, nil
 	}
-	err := v.flights.do(ctx, flightKey{work: readActive}, func(ctx context.Context) error {
-		free, err := v.turn(ctx)
-		if err != nil {
-			return err
+	for {
+		if err := v.flights.do(ctx, flightKey{work: readActive}, v.readActive); err != nil {
+			return DekRef{}, err
 		}
-		defer free()
-		row, err := v.store.Active(ctx, v.org)
-		if err != nil {
-			return err
+		v.lock.Lock()
+		active := v.active
+		v.lock.Unlock()
+		if active != nil {
+			return active.ref, nil
 		}
-		if row == nil {
-			return ErrNoActiveDek
-		}
-		_, err = v.adopt(ctx, *row)
-		return err
-	})
-	ref, ok := v.knowsActive()
-	if err == nil && !ok {
 		// Read and forgotten again, by a sign-out.
-		err = cmp.Or(eraOver(ctx), error(ErrUnknownDek))
+		if err := ended(ctx); err != nil {
+			return DekRef{}, err
+		}
 	}
-	return ref, err
+}
+
+func (v *KmsVault) readActive(ctx context.Context) error {
+	free, err := v.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer free()
+	read := v.now()
+	row, err := v.store.Active(ctx, v.org)
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		return ErrNoActiveDek
+	}
+	_, err = v.adopt(ctx, *row, read)
+	return err
 }
 
 // freshen follows the active rows of the own org and of the owner whose record is
@@ -182,6 +192,7 @@ func (v *KmsVault) rotateFrom(ctx context.Context, from *DekRef) error {
 	if err != nil {
 		return err
 	}
+	came := v.now()
 	if err := v.store.PutIfAbsent(ctx, wrap); err != nil {
 		return err
 	}
@@ -196,9 +207,11 @@ func (v *KmsVault) rotateFrom(ctx context.Context, from *DekRef) error {
 		// Where this is lost, retiring notes a later time and waits longer.
 		_, _ = v.store.MarkInactive(ctx, before.DekRef, v.seconds())
 	}
-	if active, err = v.adopt(ctx, active); err != nil {
+	if active, err = v.adopt(ctx, active, came); err != nil {
 		return err
 	}
+	v.bornUntil(minted.DekRef, came.Add(v.ttl))
+	v.chain.keep(ctx, v, minted.DekRef, []WrapRow{wrap})
 	v.lock.Lock()
 	defer v.lock.Unlock()
 	v.rotated = active
@@ -234,8 +247,8 @@ func (v *KmsVault) beforeNext(ctx context.Context) (ActiveMembers, error) {
 }
 
 // adopt tells the vault of a stored active row, or of a newer one, and gets the DEK
-// of that. It gives the row that was told.
-func (v *KmsVault) adopt(ctx context.Context, row ActiveRow) (ActiveRow, error) {
+// of that; read is when it was read. It gives the row that was told.
+func (v *KmsVault) adopt(ctx context.Context, row ActiveRow, read time.Time) (ActiveRow, error) {
 	// Told first: a minted DEK is held only from then on.
 	row, members, err := v.tell(ctx, row)
 	if err != nil {
@@ -249,7 +262,7 @@ func (v *KmsVault) adopt(ctx context.Context, row ActiveRow) (ActiveRow, error) 
 	return row, v.admit(ctx, func() error {
 		v.lock.Lock()
 		defer v.lock.Unlock()
-		v.active = &knownActive{row, members.DekRef, v.now()}
+		v.active = &knownActive{row, members.DekRef, read}
 		v.looks(v.org, v.active.read)
 		return nil
 	})
@@ -266,6 +279,9 @@ func (v *KmsVault) tell(ctx context.Context, row ActiveRow) (ActiveRow, ActiveMe
 			return row, members, err
 		}
 		refused := v.admit(ctx, func() error { return v.vault.SetActive(row) })
+		if refused == nil {
+			v.chain.saw(members.Org, members.Version)
+		}
 		if !errors.Is(refused, ErrActiveRollback) || try == tellTries {
 			return row, members, refused
 		}

@@ -75,6 +75,7 @@ func (v *KmsVault) letOut(ctx context.Context, item SealItem, target *readyTarge
 	if err := v.settled(ctx, result.Value); err != nil {
 		return Result{Err: err}
 	}
+	v.used(ctx, result.Value)
 	return result
 }
 
@@ -101,6 +102,7 @@ func (v *KmsVault) OpenMany(ctx context.Context, items []OpenItem) ([]Result, er
 		}
 		for i, item := range chunk {
 			if !gone(results[i].Err) {
+				v.used(ctx, item.Envelope)
 				continue
 			}
 			if header, err := Inspect(item.Envelope); err == nil && failures[header.DekRef] != nil {

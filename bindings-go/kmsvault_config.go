@@ -36,6 +36,14 @@ type KmsVaultConfig struct {
 	// DenialTTL is for how long a DEK that the KMS denied isn't asked for again: up to
 	// 5 minutes; 0 means 30 seconds, and a negative one not at all.
 	DenialTTL time.Duration
+	// Keychain and Service are for [ResumeKmsVault] only: the operating system's
+	// keychain, and the product's one name there. Versions are kept under Service +
+	// ".versions".
+	Keychain Keychains
+	Service  string
+	// Warn is told, once each, what of the keychain doesn't work. It must not call the
+	// vault.
+	Warn func(message string)
 }
 
 // settings are a config's numbers with their defaults filled in.

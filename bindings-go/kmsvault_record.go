@@ -60,7 +60,12 @@ func (v *KmsVault) makeRecordDek(ctx context.Context, place RecordPlace, version
 	if err != nil {
 		return WrapRow{}, err
 	}
-	return row, v.storeUnstored(ctx, row)
+	v.bornBy(row)
+	if err := v.storeUnstored(ctx, row); err != nil {
+		return row, err
+	}
+	v.keepBy(ctx, row)
+	return row, nil
 }
 
 // generate makes a record DEK, whose row is unstored from the moment it exists.

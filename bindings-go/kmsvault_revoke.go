@@ -161,11 +161,15 @@ func (v *KmsVault) draft(ctx context.Context, place RecordPlace, version uint32,
 	if draft == nil {
 		return err
 	}
+	v.bornBy(draft.row)
 	if err == nil {
 		err = v.shareAll(ctx, place, ref, cmks)
 	}
 	if err == nil {
 		err = v.store.PutIfAbsent(ctx, draft.row)
+	}
+	if err == nil {
+		v.keepBy(ctx, draft.row)
 	}
 	v.lock.Lock()
 	defer v.lock.Unlock()

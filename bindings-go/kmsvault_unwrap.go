@@ -37,12 +37,22 @@ func (v *KmsVault) hold(ctx context.Context, ref DekRef) error {
 	})
 }
 
-// fetch tries a DEK's local rows, then asks the KMS.
+// fetch gets a DEK by the rows that came with its keychain entry, or else by the store's.
 func (v *KmsVault) fetch(ctx context.Context, ref DekRef) error {
+	if rows := v.chain.rowsOf(ref); len(rows) > 0 {
+		if err := v.fetchBy(ctx, ref, rows); err == nil || ended(ctx) != nil {
+			return err
+		}
+	}
 	rows, err := v.store.Rows(ctx, ref, v.org)
 	if err != nil {
 		return err
 	}
+	return v.fetchBy(ctx, ref, rows)
+}
+
+// fetchBy tries a DEK's local rows, then asks the KMS.
+func (v *KmsVault) fetchBy(ctx context.Context, ref DekRef, rows []WrapRow) error {
 	failure := error(nil)
 	var wrapped []candidate
 	for _, row := range rows {
@@ -75,18 +85,25 @@ func (v *KmsVault) unwrapLocal(ctx context.Context, row WrapRow, members *WrapMe
 		_, err := v.vault.Admit(v.org, row, nil)
 		return err
 	}
+	var kek DekRef
 	err := v.admit(ctx, admit)
-	if !gone(err) {
+	if err != nil && !gone(err) {
 		return err
 	}
-	var kek DekRef
 	if err := kek.UnmarshalText([]byte(members.KeyID)); err != nil {
 		return err
 	}
-	if err := v.unwrap(ctx, kek, nil); err != nil {
-		return err
+	if err != nil {
+		if err := v.unwrap(ctx, kek, nil); err != nil {
+			return err
+		}
+		if err := v.admit(ctx, admit); err != nil {
+			return err
+		}
 	}
-	return v.admit(ctx, admit)
+	v.bornUnder(members.DekRef, kek)
+	v.chain.keep(ctx, v, members.DekRef, []WrapRow{row})
+	return nil
 }
 
 type candidate struct {
@@ -99,6 +116,9 @@ type candidate struct {
 func (v *KmsVault) unwrap(ctx context.Context, ref DekRef, rows []candidate) error {
 	return v.flights.do(ctx, flightKey{work: unwrapDek, ref: ref}, func(ctx context.Context) error {
 		if held, err := v.held(ref); held || err != nil {
+			return err
+		}
+		if err := v.stillDenied(ref); err != nil {
 			return err
 		}
 		rows, err := rows, error(nil)
@@ -143,10 +163,19 @@ func (v *KmsVault) unwrapFirst(ctx context.Context, rows []candidate) error {
 	for _, candidate := range rows {
 		request, err := inEra(ctx, v, func() (KmsRequest, error) { return v.vault.UnwrapRequest(v.org, candidate.row) })
 		if err == nil {
-			return v.ask(ctx, request, nil, func(reply KmsReply) error {
-				_, err := v.vault.Admit(v.org, candidate.row, &reply)
+			ref := candidate.members.DekRef
+			err := v.ask(ctx, request, nil, func(reply KmsReply) error {
+				err := second(v.vault.Admit(v.org, candidate.row, &reply))
+				if err == nil {
+					v.born(ref)
+				}
 				return err
 			})
+			if err == nil {
+				v.chain.keep(ctx, v, ref, []WrapRow{candidate.row})
+			}
+			v.denied(ref, err)
+			return err
 		}
 		failure = cmp.Or(failure, err)
 	}

@@ -124,6 +124,7 @@ func (v *KmsVault) seatedWork(ctx context.Context, at Binding, ref DekRef, work 
 	if err := v.settled(ctx, envelope); err != nil {
 		return nil, err
 	}
+	v.used(ctx, envelope)
 	return envelope, nil
 }
 
@@ -133,6 +134,7 @@ func (v *KmsVault) opening(ctx context.Context, owner string, envelope []byte, o
 	work := func() ([]byte, error) { return inEra(ctx, v, open) }
 	made, err := work()
 	if !gone(err) {
+		v.used(ctx, envelope)
 		return made, err
 	}
 	if err := v.holdFor(ctx, envelope); err != nil {

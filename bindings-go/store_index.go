@@ -175,4 +175,5 @@ const (
 	providerLocal    = "local"
 	providerAwsKms   = "aws-kms"
 	stateTombstoned  = "tombstoned"
+	stateActive      = "active"
 )
