@@ -93,6 +93,7 @@ func (v *KmsVault) shutOut(ctx context.Context, place RecordPlace, reader string
 		return nil
 	}
 	delete(remaining, reader)
+	dropOutcasts(remaining, rows, highest, v.org)
 	cmks, err := v.cmksOf(remaining)
 	if err != nil {
 		return err
@@ -113,6 +114,30 @@ func readersAt(rows []candidate, version uint32, owner string) map[string][]stri
 		}
 	}
 	return readers
+}
+
+// dropOutcasts drops the readers that another host shuts out at the same time: where two
+// revocations made two DEKs of one version, each has left its own reader out, and only
+// those that have both remain. Two first versions are two promotions', which shut nobody
+// out.
+func dropOutcasts(remaining map[string][]string, rows []candidate, version uint32, owner string) {
+	if version == 1 {
+		return
+	}
+	shared := map[DekRef]map[string]bool{}
+	for _, row := range rows {
+		if row.members.Version == version && row.members.Reader == owner {
+			shared[row.members.DekRef] = map[string]bool{}
+		}
+	}
+	for _, row := range rows {
+		if of := shared[row.members.DekRef]; of != nil {
+			of[row.members.Reader] = true
+		}
+	}
+	for _, of := range shared {
+		maps.DeleteFunc(remaining, func(reader string, _ []string) bool { return !of[reader] })
+	}
 }
 
 // cmksOf chooses the CMK for each reader: one that its rows name and the config lists,

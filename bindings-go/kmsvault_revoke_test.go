@@ -262,8 +262,8 @@ func TestTwoHostsThatRevokeAtOnceShutBothReadersOut(t *testing.T) {
 			}
 			group.Wait()
 			must(t, errors.Join(errs...))
-			// One that saw the other's rows half-way may have shared anew: it is told so by its
-			// report, and the last word is a plain run's.
+			// One that read the rows before the other's was there may have shared anew at the
+			// last moment: the last word is a plain run's.
 			must(t, revoke(w, w.ofThree("acme"), fields))
 			must(t, errOf(w.ofThree("acme").Revoke(t.Context(), "hosts", "h-1", second, fields)))
 			refs := w.allOpen("acme", fields, "h-1", 6)
