@@ -31,7 +31,10 @@ export { StrongroomError, type ErrorName } from './host/error.js';
 export { MemoryFieldStore, type FieldStore, type StoredField } from './host/field-store.js';
 export { JsonLinesStore } from './host/jsonl-store.js';
 export type { Kms, RetryOptions } from './host/kms.js';
-export type { KmsVaultFactory, KmsVaultOptions } from './host/kms-vault.js';
+export {
+  reactivate, type KmsVaultFactory, type KmsVaultOptions, type PromoteReport, type RetireReport, type RevokeReport,
+  type RotationCause, type ShreddedKey, type SurvivingShare, type Survivors,
+} from './host/kms-vault.js';
 export { type Manifest, readManifest } from './host/manifest.js';
 export { MemoryStore, type RecordPlace, type RowKey, type WrapStore } from './host/store.js';
 export type * from './host/types.js';

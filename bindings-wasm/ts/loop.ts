@@ -5,7 +5,10 @@ import { api } from './exports.js';
 
 export { MemoryFieldStore, type FieldStore, type StoredField } from '../../hosts/ts/src/field-store.js';
 export type { Kms, RetryOptions } from '../../hosts/ts/src/kms.js';
-export type { KmsVaultFactory, KmsVaultOptions } from '../../hosts/ts/src/kms-vault.js';
+export {
+  reactivate, type KmsVaultFactory, type KmsVaultOptions, type PromoteReport, type RetireReport, type RevokeReport,
+  type RotationCause, type ShreddedKey, type SurvivingShare, type Survivors,
+} from '../../hosts/ts/src/kms-vault.js';
 export { type Manifest, readManifest } from '../../hosts/ts/src/manifest.js';
 export { MemoryStore, type RecordPlace, type RowKey, type WrapStore } from '../../hosts/ts/src/store.js';
 

@@ -3,6 +3,7 @@ import { wipe } from "./check.js";
 import { fail, StrongroomError } from "./error.js";
 import { Flights } from "./flights.js";
 import { Asker } from "./kms.js";
+import { isDenial, type DekLives } from "./dek-lives.js";
 import { storeError, type WrapStore } from "./store.js";
 import type { KmsReply, KmsRequest, Scope, WrapRow } from "./types.js";
 import type { Vault } from "./vault.js";
@@ -14,6 +15,16 @@ export interface Errand {
   readonly failed: Map<string, unknown>;
 }
 
+/** Where DEKs rest between two sessions of a process, beside the vault. */
+export interface DekCache {
+  /** The rows that came with a DEK's entry. */
+  rowsOf(dekRef: string): readonly WrapRow[];
+  /** A DEK came in, by these rows. */
+  keep(dekRef: string, rows: readonly WrapRow[], check: () => void): void;
+  /** The KMS denied a DEK. */
+  drop(dekRef: string): void;
+}
+
 /** Brings DEKs into a vault: rows from the store, answers from the KMS, one flight for each DEK. */
 export class DekSource {
   readonly #vault: Vault;
@@ -21,20 +32,27 @@ export class DekSource {
   readonly #cmks: readonly string[];
   readonly #store: WrapStore;
   readonly #asker: Asker;
+  readonly #lives: DekLives;
+  readonly #cache: DekCache;
   readonly #deks = new Flights<void>();
   readonly #byKms = new Flights<void>();
+  readonly #refreshes = new Flights<void>();
   /** DEKs on their way to the KMS. */
   readonly #leaving = new Set<Uint8Array>();
   /** What the core said of a DEK once: its dek_ref commits to it. */
   readonly #kinds = new Map<string, Scope>();
   #era = 0;
 
-  constructor(vault: Vault, org: string, cmks: readonly string[], store: WrapStore, asker: Asker) {
+  constructor(
+    vault: Vault, org: string, cmks: readonly string[], store: WrapStore, asker: Asker, lives: DekLives, cache: DekCache,
+  ) {
     this.#vault = vault;
     this.#org = org;
     this.#cmks = cmks;
     this.#store = store;
     this.#asker = asker;
+    this.#lives = lives;
+    this.#cache = cache;
   }
 
   /** Begins a piece of work. */
@@ -47,12 +65,19 @@ export class DekSource {
     this.#era++;
     this.#deks.clear();
     this.#byKms.clear();
+    this.#refreshes.clear();
+    this.#lives.clear();
     this.#leaving.forEach(wipe);
+  }
+
+  /** Whether a piece of work is of an era that is over. */
+  isOver(errand: Errand): boolean {
+    return errand.era !== this.#era;
   }
 
   /** Refuses a piece of work of an era that is over. */
   check(errand: Errand): void {
-    if (errand.era !== this.#era) fail("UNKNOWN_DEK");
+    if (this.isOver(errand)) fail("UNKNOWN_DEK");
   }
 
   /** Whether the vault holds this DEK (base64url). */
@@ -104,6 +129,12 @@ export class DekSource {
     });
   }
 
+  /** Notes a DEK that was minted here and is the active one now. */
+  minted(row: WrapRow, errand: Errand): void {
+    this.#lives.born(row.dekRef);
+    this.#cache.keep(row.dekRef, [row], () => this.check(errand));
+  }
+
   /** Asks the KMS and hands the reply to `admit`, unless the era is over. `plaintext` is wiped afterwards. */
   async ask<T>(request: KmsRequest, admit: (reply: KmsReply) => T, errand: Errand, plaintext?: Uint8Array): Promise<T> {
     if (plaintext) this.#leaving.add(plaintext);
@@ -117,7 +148,7 @@ export class DekSource {
   async #admitLocal(row: WrapRow, errand: Errand): Promise<void> {
     this.check(errand);
     try {
-      this.#vault.admit(this.#org, row);
+      this.#admitted(row);
       return;
     } catch (thrown) {
       if (!isGone(thrown)) throw thrown;
@@ -126,7 +157,50 @@ export class DekSource {
     const rows = async () => (await this.#rows(row.keyId)).filter((kek) => kek.purpose === "org-dek");
     await this.#unwrap(row.keyId, rows, errand);
     this.check(errand);
+    this.#admitted(row);
+  }
+
+  /** Admits a local row. */
+  #admitted(row: WrapRow): void {
     this.#vault.admit(this.#org, row);
+    this.#lives.born(row.dekRef, row.keyId);
+  }
+
+  /** Starts, in the background, a refresh of a DEK that was used past its soft end. */
+  used(dekRef: string, errand: Errand): void {
+    if (!this.#lives.claim(dekRef)) return;
+    const refresh = () => this.#refresh(dekRef, { era: errand.era, failed: new Map() });
+    this.#refreshes.join(dekRef, refresh).catch(() => {
+      if (errand.era === this.#era) this.#lives.failed(dekRef);
+    });
+  }
+
+  /** Brings a DEK in anew while it is still held. */
+  async #refresh(dekRef: string, errand: Errand): Promise<void> {
+    const rows = await this.#rows(dekRef);
+    for (const row of rows.filter((row) => row.provider === "local")) {
+      try {
+        return await this.#refreshLocal(row, errand);
+      } catch {
+        this.check(errand);
+      }
+    }
+    await this.#unwrap(dekRef, async () => rows.filter((row) => row.provider !== "local"), errand);
+  }
+
+  /** Admits a local row again, after its KEK where that is due. The KMS is asked for nothing else. */
+  async #refreshLocal(row: WrapRow, errand: Errand): Promise<void> {
+    const kek = row.keyId;
+    if (this.#lives.claim(kek)) {
+      try {
+        await this.#unwrap(kek, async () => (await this.#rows(kek)).filter((found) => found.purpose === "org-dek"), errand);
+      } catch (thrown) {
+        this.#lives.failed(kek);
+        throw thrown;
+      }
+    }
+    this.check(errand);
+    this.#admitted(row);
   }
 
   /**
@@ -136,6 +210,7 @@ export class DekSource {
   async #unwrap(dekRef: string, find: () => Promise<WrapRow[]>, errand: Errand): Promise<void> {
     this.check(errand);
     if (errand.failed.has(dekRef)) throw errand.failed.get(dekRef);
+    this.#lives.check(dekRef);
     const work = async () => {
       let first: unknown;
       for (const row of this.#inOrder(await find())) {
@@ -146,11 +221,24 @@ export class DekSource {
           first ??= thrown;
           continue;
         }
-        return this.ask(request, (reply) => void this.#vault.admit(this.#org, row, reply), errand);
+        // The vault counts a DEK's time from the reply.
+        return this.ask(request, (reply) => this.#answered(row, reply, errand), errand);
       }
       throw first ?? new StrongroomError("UNKNOWN_DEK");
     };
     await this.#byKms.join(dekRef, work, (thrown) => errand.failed.set(dekRef, thrown));
+  }
+
+  #answered(row: WrapRow, reply: KmsReply, errand: Errand): void {
+    try {
+      this.#vault.admit(this.#org, row, reply);
+    } catch (thrown) {
+      this.#lives.denied(row.dekRef, thrown);
+      if (isDenial(thrown)) this.#cache.drop(row.dekRef);
+      throw thrown;
+    }
+    this.#lives.born(row.dekRef);
+    this.#cache.keep(row.dekRef, [row], () => this.check(errand));
   }
 
   /** Rows wrapped by the CMKs that stand first in `cmks` first. */
@@ -160,6 +248,8 @@ export class DekSource {
   }
 
   async #rows(dekRef: string): Promise<WrapRow[]> {
+    const kept = this.#cache.rowsOf(dekRef);
+    if (kept.length > 0) return [...kept];
     try {
       const rows: readonly (WrapRow | null | undefined)[] = await this.#store.rows(dekRef, this.#org);
       // Storage's word only: a row of another DEK would bring in what nobody asked for.

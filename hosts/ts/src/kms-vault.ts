@@ -1,21 +1,31 @@
-import { fromBase64 } from "./base64.js";
-import { bytesCopy, text, wipe } from "./check.js";
+import { bytesCopy, text, whole, wipe } from "./check.js";
 import { bindingCopy, sealOptionsCopy } from "./convert.js";
-import { DekSource, isGone, type Errand } from "./dek-source.js";
-import { fail, StrongroomError, translate } from "./error.js";
-import { Flights } from "./flights.js";
+import { isGone, type Errand } from "./dek-source.js";
+import { StrongroomError, translate } from "./error.js";
+import type { FieldStore } from "./field-store.js";
 import { copies, inChunks, isRefused, wipeAll, type ItemCopy } from "./kms-vault-batch.js";
-import { readOptions, type KmsVaultOptions } from "./kms-vault-options.js";
-import { nextVersion } from "./rows.js";
-import { isStale, SealReadiness } from "./seal-readiness.js";
-import { storeError, type WrapStore } from "./store.js";
+import type { KmsVaultOptions } from "./kms-vault-options.js";
+import { KmsSession, type KmsVaultApi } from "./kms-session.js";
+import { rewrapLocal, wrapLocal } from "./local-wraps.js";
+import { promote, type PromoteReport } from "./promote.js";
+import { retire, type RetireReport } from "./retire.js";
+import { revoke, type RevokeReport } from "./revoke.js";
+import { rotate, rotateIfDue, rotationDue, type RotationCause } from "./rotation.js";
+import { share, wrapForPreview } from "./share.js";
+import { shred, survivors, type Survivors } from "./shred.js";
+import { isStale } from "./seal-readiness.js";
 import type {
-  ActiveRow, BatchResult, Binding, KmsReply, KmsRequest, OpenItem, ResealOptions, Scope, SealItem, SealOptions,
-  UntrustedHeader, VaultOptions, WrapRow,
+  ActiveRow, BatchResult, Binding, OpenItem, ResealOptions, SealItem, SealOptions, WrapRow,
 } from "./types.js";
 import type { Vault } from "./vault.js";
 
+export type { KmsVaultApi } from "./kms-session.js";
 export type { KmsVaultOptions } from "./kms-vault-options.js";
+export type { PromoteReport } from "./promote.js";
+export type { RetireReport } from "./retire.js";
+export type { RevokeReport } from "./revoke.js";
+export type { RotationCause } from "./rotation.js";
+export { reactivate, type ShreddedKey, type SurvivingShare, type Survivors } from "./shred.js";
 
 /** How packages export {@link KmsVault}. */
 export interface KmsVaultFactory<V extends Vault> {
@@ -23,18 +33,11 @@ export interface KmsVaultFactory<V extends Vault> {
   create(options: KmsVaultOptions): KmsVault<V>;
 }
 
-/** What {@link bindKmsVault} needs of a package. */
-export interface KmsVaultApi<V extends Vault> {
-  readonly Vault: new (options?: VaultOptions) => V;
-  inspect(envelope: Uint8Array): UntrustedHeader;
-  kmsContext(row: WrapRow): Record<string, string>;
-}
-
 /** Makes `KmsVault` over the vault of a package. */
 export function bindKmsVault<V extends Vault>(api: KmsVaultApi<V>): { KmsVault: KmsVaultFactory<V> } {
   class Bound extends KmsVault<V> {
     static create(options: KmsVaultOptions): KmsVault<V> {
-      return new Bound(api, options);
+      return new Bound(new KmsSession(api, options));
     }
   }
   Object.defineProperty(Bound, "name", { value: "KmsVault" });
@@ -54,30 +57,17 @@ export function bindKmsVault<V extends Vault>(api: KmsVaultApi<V>): { KmsVault: 
 export class KmsVault<V extends Vault> {
   /** The vault inside, for everything that needs no KMS: status, keychain entries, tombstones. */
   readonly vault: V;
-  readonly #api: KmsVaultApi<V>;
-  readonly #org: string;
-  readonly #cmks: readonly string[];
-  readonly #store: WrapStore;
-  readonly #source: DekSource;
-  readonly #readiness: SealReadiness;
-  readonly #rotations = new Flights<ActiveRow>();
-  readonly #generations = new Flights<WrapRow>();
+  readonly #session: KmsSession<V>;
 
   /** @internal Packages bind the vault: see `bindKmsVault`. */
-  constructor(api: KmsVaultApi<V>, options: KmsVaultOptions) {
-    const read = readOptions(options);
-    this.#org = read.org;
-    this.#cmks = read.cmks;
-    this.#store = read.store;
-    this.#api = api;
-    this.vault = new api.Vault(read.vault);
-    this.#source = new DekSource(this.vault, this.#org, this.#cmks, this.#store, read.asker);
-    this.#readiness = new SealReadiness(this.vault, this.#org, this.#store, this.#source);
+  constructor(session: KmsSession<V>) {
+    this.#session = session;
+    this.vault = session.vault;
   }
 
   /** Has every DEK that these envelopes need held. Rejects with the first one's error that could not be had. */
   async ready(envelopes: readonly Uint8Array[]): Promise<void> {
-    await this.#ready(envelopes, this.#source.begin());
+    await this.#session.ready(envelopes, this.#session.source.begin());
   }
 
   /**
@@ -88,11 +78,12 @@ export class KmsVault<V extends Vault> {
     const place = bindingCopy(at);
     const how = sealOptionsCopy(options);
     const value = bytesCopy(plaintext);
-    const errand = this.#source.begin();
+    const errand = this.#session.source.begin();
     try {
-      return await this.#sealing(
-        () => this.#prepare(how.scope ?? "org", place, errand),
+      return await this.#session.sealing(
+        () => this.#session.prepare(how.scope ?? "org", place, errand),
         () => this.vault.seal(place, value, how),
+        errand,
       );
     } finally {
       wipe(value);
@@ -102,13 +93,13 @@ export class KmsVault<V extends Vault> {
   /** {@link seal} for up to 10,000 values. Each has its own result, in the order of the items. */
   async sealMany(list: readonly SealItem[]): Promise<BatchResult[]> {
     const read = copies(list, "plaintext");
-    const errand = this.#source.begin();
+    const errand = this.#session.source.begin();
     try {
       return await inChunks(read, async (chunk) => {
         const results = await this.#sealChunk(chunk, errand);
         const again = chunk.filter((_, at) => isRefused(results[at], isStale));
         if (again.length === 0) return results;
-        this.#readiness.forget();
+        this.#session.readiness.forget();
         const second = (await this.#sealChunk(again, errand))[Symbol.iterator]();
         return results.map((result) => (isRefused(result, isStale) ? (second.next().value as BatchResult) : result));
       });
@@ -121,20 +112,28 @@ export class KmsVault<V extends Vault> {
   async open(at: Binding, envelope: Uint8Array): Promise<Uint8Array> {
     const place = bindingCopy(at);
     const sealed = bytesCopy(envelope);
-    await this.#ready([sealed], this.#source.begin());
-    return this.vault.open(place, sealed);
+    const errand = this.#session.source.begin();
+    await this.#session.readiness.freshen(place.org, errand);
+    await this.#session.ready([sealed], errand);
+    const value = this.vault.open(place, sealed);
+    this.#session.source.used(this.#session.api.inspect(sealed).dekRef, errand);
+    return value;
   }
 
   /** {@link open} for up to 10,000 envelopes. Each has its own result, in the order of the items. */
   async openMany(list: readonly OpenItem[]): Promise<BatchResult[]> {
     const read = copies(list, "envelope");
-    const errand = this.#source.begin();
+    const errand = this.#session.source.begin();
     return inChunks(read, async (chunk) => {
-      const failures = await this.#source.fetch(chunk.map((item) => item.value), errand);
+      const owners = [...new Set(chunk.map((item) => item.binding.org))];
+      await Promise.all(owners.map((owner) => this.#session.readiness.freshen(owner, errand)));
+      const failures = await this.#session.source.fetch(chunk.map((item) => item.value), errand);
       const results = this.vault.openMany(chunk.map(({ binding, value }) => ({ binding, envelope: value })));
       return results.map((result, at) => {
+        const { value } = chunk[at] as ItemCopy;
+        if (result.ok) this.#session.source.used(this.#session.api.inspect(value).dekRef, errand);
         if (!isRefused(result, isGone)) return result;
-        const failure = failures.get(this.#api.inspect((chunk[at] as ItemCopy).value).dekRef);
+        const failure = failures.get(this.#session.api.inspect(value).dekRef);
         return failure ? { ok: false, error: failure } : result;
       });
     });
@@ -145,23 +144,22 @@ export class KmsVault<V extends Vault> {
     const place = bindingCopy(at);
     const how = sealOptionsCopy(options);
     const sealed = bytesCopy(envelope);
-    const errand = this.#source.begin();
-    return this.#sealing(
-      async () => this.#prepare(how.scope ?? (await this.#scopeOf(sealed, errand)), place, errand),
-      () => this.vault.reseal(place, sealed, how),
-    );
+    return this.#session.reseal(place, sealed, how, this.#session.source.begin());
   }
 
   /** Opens at one place and seals at another of the same org; a record envelope only within its record. */
   async rebind(from: Binding, to: Binding, envelope: Uint8Array): Promise<Uint8Array> {
     const [source, target] = [bindingCopy(from), bindingCopy(to)];
     const sealed = bytesCopy(envelope);
-    const errand = this.#source.begin();
-    return this.#sealing(
+    const errand = this.#session.source.begin();
+    await this.#session.readiness.freshen(source.org, errand);
+    const prepare = async () => {
+      await this.#session.ready([sealed], errand);
+      const scope = this.#session.source.kind(this.#session.api.inspect(sealed).dekRef);
       // At the source: a record's value can't leave its record, which the vault then says.
-      async () => this.#prepare(await this.#scopeOf(sealed, errand), source, errand),
-      () => this.vault.rebind(source, target, sealed),
-    );
+      return this.#session.prepare(scope, source, errand);
+    };
+    return this.#session.sealing(prepare, () => this.vault.rebind(source, target, sealed), errand);
   }
 
   /**
@@ -169,43 +167,31 @@ export class KmsVault<V extends Vault> {
    * readable. Who loses the race against another process takes that one's row and succeeds.
    */
   async rotate(): Promise<ActiveRow> {
-    const errand = this.#source.begin();
-    return this.#rotations.join("", () =>
-      this.#readiness.alone(async () => {
-        const before = await this.#readiness.stored();
-        this.#source.check(errand);
-        const told = before && (await this.#readiness.tell(before, errand));
-        const cmk = this.#cmks[0] ?? fail("KEY_ID_UNEXPECTED");
-        const request = this.vault.mintRequest(this.#org, cmk, nextVersion(told?.version ?? 0), now());
-        const { row, active } = await this.#source.ask(request, (reply) => this.vault.admitMinted(request.id, reply), errand);
-        await this.#put(row);
-        const winner = await this.#activate(active);
-        return this.#readiness.adopt(winner, errand, winner.dekRef === active.dekRef);
-      }),
-    );
+    return rotate(this.#session);
+  }
+
+  /**
+   * Why the active DEK should be replaced, if it should: it is older than `rotateAfter`, or all processes
+   * together have reserved `rotateAfterSeals` seals under it. `NO_ACTIVE_DEK` before the first rotation.
+   */
+  async rotationDue(): Promise<RotationCause | undefined> {
+    return rotationDue(this.#session);
+  }
+
+  /** Rotates if that is due and says why it was. For those who come later than another process it isn't due any more. */
+  async rotateIfDue(): Promise<RotationCause | undefined> {
+    return rotateIfDue(this.#session);
   }
 
   /** Makes the next version of a record's own DEK and stores its row. */
   async generateRecordDek(table: string, record: string): Promise<WrapRow> {
-    const place = { table: text(table), record: text(record) };
-    this.#judgeRecord(place.table, place.record);
-    const errand = this.#source.begin();
-    return this.#generations.join(JSON.stringify([place.table, place.record]), async () => {
-      await this.#readiness.storeAgain(place.table, place.record);
-      const rows = await this.#readiness.rows(place.table, place.record);
-      const version = nextVersion(rows.reduce((highest, row) => Math.max(highest, row.version), 0));
-      const row = await this.#working(
-        () => this.#readiness.org(errand),
-        () => {
-          this.#source.check(errand);
-          const made = this.vault.generateRecordDek(this.#org, place.table, place.record, version, now());
-          this.#readiness.made(made);
-          return made;
-        },
-      );
-      await this.#readiness.settle(row.dekRef);
-      return row;
-    });
+    const session = this.#session;
+    const [of, name] = [text(table), text(record)];
+    session.judgeRecord(of, name);
+    const errand = session.source.begin();
+    return session.generations.join(JSON.stringify([of, name]), () =>
+      session.making(() => session.makeRecordDek(of, name, errand)),
+    );
   }
 
   /**
@@ -213,189 +199,140 @@ export class KmsVault<V extends Vault> {
    * `cmks` must list for the reader. No envelope changes. Shared already: the stored row, without a call.
    */
   async share(table: string, record: string, reader: string, readerCmk: string): Promise<WrapRow> {
-    const [org, cmk] = [text(reader), text(readerCmk)];
-    return this.#wrap(text(table), text(record), org, cmk, (dekRef) =>
-      this.vault.shareRequest(dekRef, org, cmk, now()),
-    );
+    return share(this.#session, text(table), text(record), text(reader), text(readerCmk));
   }
 
   /** Wraps a record's DEK by the org's own CMK, so that a preview can hold this DEK and nothing else. */
   async wrapForPreview(table: string, record: string): Promise<WrapRow> {
-    const cmk = this.#cmks[0] ?? fail("KEY_ID_UNEXPECTED");
-    return this.#wrap(text(table), text(record), this.#org, cmk, (dekRef) =>
-      this.vault.wrapRequest(dekRef, cmk, now()),
-    );
+    return wrapForPreview(this.#session, text(table), text(record));
   }
 
   /**
-   * Wipes every DEK. Work going on now asks the KMS no more and brings none in afterwards; it rejects
-   * with `UNKNOWN_DEK`. Returns the keychain entries to delete.
+   * Makes a row of a record's newest DEK, of those that this org can read, under the org's own active DEK:
+   * after a rotation, or for a reader of a share, which then opens the record without asking the KMS for
+   * it. A row that is there already is given. `NO_ACTIVE_DEK` where there is no active DEK or no row.
    */
-  signOut(): string[] {
-    this.#cancel();
+  async wrapLocal(owner: string, table: string, record: string): Promise<WrapRow> {
+    return wrapLocal(this.#session, text(owner), text(table), text(record));
+  }
+
+  /**
+   * Makes the local rows that are lacking after a rotation: for each DEK with a row under an older DEK of
+   * this org and none under the active one. Gives how many; the first error comes after all were tried.
+   */
+  async rewrapLocal(): Promise<number> {
+    return rewrapLocal(this.#session);
+  }
+
+  /**
+   * Gives a record a DEK of its own, if it has none, and moves its fields under it, so that the record can
+   * be shared. Each field by compare-and-set: a run that was cut off is finished by another, and two at
+   * once do no harm. `PRECONDITION_FAILED` if fields still change after ten rounds.
+   */
+  async promote(table: string, record: string, fields: FieldStore): Promise<PromoteReport> {
+    return promote(this.#session, text(table), text(record), fields);
+  }
+
+  /**
+   * Ends a reader's share of a record: makes the next version of the record's DEK, wraps it for the readers
+   * that remain, moves every field under it, and deletes the rows of older versions once no field needs
+   * them. A run that was cut off is finished by another.
+   *
+   * Nothing that another host sealed under the old version may be on its way to the field store
+   * meanwhile: it would be lost with the rows. `KEY_ID_UNEXPECTED` for a reader that remains without a
+   * CMK in `cmks`, `PRECONDITION_FAILED` if fields still change after ten rounds; no row is deleted then.
+   */
+  async revoke(table: string, record: string, reader: string, fields: FieldStore): Promise<RevokeReport> {
+    return revoke(this.#session, text(table), text(record), text(reader), fields);
+  }
+
+  /**
+   * Deletes the rows of an older version of the org's DEK, if an inventory of the fields proves that no
+   * envelope needs it, and of the store that no local row does: {@link reseal} and {@link rewrapLocal} come
+   * before. The inventory begins no sooner than thirteen hours after the version was noted as inactive.
+   *
+   * @param fields all of the org's fields: what another store holds under the version is lost
+   */
+  async retire(version: number, fields: FieldStore): Promise<RetireReport> {
+    return retire(this.#session, whole(version), fields);
+  }
+
+  /**
+   * Ends the org: has its CMKs destroyed in 7 to 30 days, tombstones the `active` row, and the vault,
+   * which refuses everything from then on. A run that was cut off is finished by another. Until the keys
+   * are destroyed it can be called off: CancelKeyDeletion and EnableKey at the KMS, then `reactivate`.
+   */
+  async shred(days: number): Promise<Survivors> {
+    return shred(this.#session, whole(days));
+  }
+
+  /** What of the org is there besides its own: see {@link shred}. Reads the store only, before and after. */
+  async survivors(): Promise<Survivors> {
+    return survivors(this.#session);
+  }
+
+  /**
+   * Wipes every DEK, before this returns. Work going on now asks the KMS no more and brings none in
+   * afterwards; it rejects with `UNKNOWN_DEK`. Resolves to the keychain entries to delete.
+   */
+  async signOut(): Promise<string[]> {
+    this.#session.cancel();
     return this.vault.signOut();
   }
 
   /** Wipes everything and ends the vault, and work going on as {@link signOut} does. May be called twice. */
   close(): void {
-    this.#cancel();
+    this.#session.cancel();
     this.vault.close();
   }
 
-  #cancel(): void {
-    this.#source.cancel();
-    this.#rotations.clear();
-    this.#generations.clear();
-    this.#readiness.cancel();
-  }
-
-  async #ready(envelopes: readonly Uint8Array[], errand: Errand): Promise<void> {
-    const failures = await this.#source.fetch(envelopes, errand);
-    for (const failure of failures.values()) throw failure;
-  }
-
   async #sealChunk(chunk: readonly ItemCopy[], errand: Errand): Promise<BatchResult[]> {
-    const names = chunk.map((item) => scopeName(item));
-    const distinct = new Map(chunk.map((item, at) => [names[at] as string, item]));
-    const failures = new Map<string, StrongroomError>();
-    await Promise.all(
-      Array.from(distinct, async ([name, item]) => {
-        try {
-          await this.#prepare(item.options.scope ?? "org", item.binding, errand);
-        } catch (thrown) {
-          failures.set(name, translate(thrown));
-        }
-      }),
+    const groups = new Map<string, ItemCopy[]>();
+    for (const item of chunk) {
+      const name = scopeName(item);
+      const group = groups.get(name);
+      if (group) group.push(item);
+      else groups.set(name, [item]);
+    }
+    const seats = new Map<ItemCopy, string | StrongroomError>();
+    await Promise.all(Array.from(groups.values(), (group) => this.#seat(group, seats, errand)));
+    // What has no seat is not sealed, even if the vault could.
+    const seated = chunk.filter((item) => !(seats.get(item) instanceof StrongroomError));
+    const sealed = this.vault.sealMany(seated.map(({ value, ...rest }) => ({ ...rest, plaintext: value })));
+    const settled = await Promise.all(
+      sealed.map((result, at) => this.#settledResult(result, seats.get(seated[at] as ItemCopy) as string, errand)),
     );
-    // What is not ready is not sealed, even if the vault could.
-    const ready = chunk.filter((_, at) => !failures.has(names[at] as string));
-    const sealed = this.vault.sealMany(ready.map(({ value, ...rest }) => ({ ...rest, plaintext: value })));
-    const settled = this.#readiness.isSettled ? sealed : await Promise.all(sealed.map((result) => this.#settledResult(result)));
     const results = settled[Symbol.iterator]();
-    return names.map((name) => {
-      const error = failures.get(name);
-      return error ? { ok: false, error } : (results.next().value as BatchResult);
+    return chunk.map((item) => {
+      const seat = seats.get(item);
+      return seat instanceof StrongroomError ? { ok: false, error: seat } : (results.next().value as BatchResult);
     });
   }
 
-  async #prepare(scope: Scope, place: Binding, errand: Errand): Promise<void> {
-    // What rotates now is about to be the newest; if it fails, the one before still seals.
-    await this.#rotations.running("")?.catch(() => undefined);
+  /** Prepares items of one scope and reserves their seals: each one's DEK, or why it can't be sealed. */
+  async #seat(group: readonly ItemCopy[], seats: Map<ItemCopy, string | StrongroomError>, errand: Errand): Promise<void> {
+    const [first] = group as [ItemCopy];
     try {
-      if (scope === "org") await this.#readiness.org(errand);
-      else await this.#readiness.recordSoon(place.table, place.record, errand);
+      const dekRef = await this.#session.prepare(first.options.scope ?? "org", first.binding, errand);
+      const got = await this.#session.budget.take(dekRef, group.length);
+      group.forEach((item, at) => seats.set(item, at < got ? dekRef : new StrongroomError("BUDGET_EXHAUSTED")));
     } catch (thrown) {
-      this.#judge(place);
-      throw thrown;
+      for (const item of group) seats.set(item, translate(thrown));
     }
   }
 
-  /** Has the core judge a place: a store knows nothing of a record whose name is none, and can't say why. */
-  #judge(place: Binding): void {
-    try {
-      this.vault.open(place, new Uint8Array());
-    } catch (thrown) {
-      if (!(thrown instanceof StrongroomError && thrown.code === "NOT_AN_ENVELOPE")) throw thrown;
+  async #settledResult(result: BatchResult, taken: string, errand: Errand): Promise<BatchResult> {
+    if (!result.ok) {
+      this.#session.budget.giveBack(taken, 1);
+      return result;
     }
-  }
-
-  /** Refuses what is no record's name. */
-  #judgeRecord(table: string, record: string): void {
-    this.#judge({ org: this.#org, table, record, field: "*" });
-  }
-
-  /** {@link #working}, and the row of the envelope's DEK is stored before the envelope gets out. */
-  async #sealing(prepare: () => Promise<void>, work: () => Uint8Array): Promise<Uint8Array> {
-    const envelope = await this.#working(prepare, work);
-    await this.#settled(envelope);
-    return envelope;
-  }
-
-  /** A DEK can be made between a seal's preparation and the seal, which then is the record's highest. */
-  async #settled(envelope: Uint8Array): Promise<void> {
-    if (!this.#readiness.isSettled) await this.#readiness.settle(this.#api.inspect(envelope).dekRef);
-  }
-
-  async #settledResult(result: BatchResult): Promise<BatchResult> {
-    if (!result.ok) return result;
     try {
-      await this.#settled(result.value);
+      const { dekRef } = this.#session.api.inspect(result.value);
+      await this.#session.settled(taken, dekRef);
+      this.#session.source.used(dekRef, errand);
       return result;
     } catch (thrown) {
       return { ok: false, error: translate(thrown) };
-    }
-  }
-
-  /** Prepares and works; what the vault refuses because the store has moved on is tried once more. */
-  async #working<T>(prepare: () => Promise<void>, work: () => T): Promise<T> {
-    await prepare();
-    try {
-      return work();
-    } catch (thrown) {
-      if (!isStale(thrown)) throw thrown;
-    }
-    this.#readiness.forget();
-    await prepare();
-    return work();
-  }
-
-  /** Has an envelope's DEK held and tells its kind. */
-  async #scopeOf(envelope: Uint8Array, errand: Errand): Promise<Scope> {
-    await this.#ready([envelope], errand);
-    return this.#source.kind(this.#api.inspect(envelope).dekRef);
-  }
-
-  /** Writes the `active` row. The answer is the row that is there afterwards: this one or the winner's. */
-  async #activate(active: ActiveRow): Promise<ActiveRow> {
-    try {
-      await this.#store.compareAndSetActive(active);
-      return active;
-    } catch (thrown) {
-      const error = storeError(thrown);
-      // The write may have got through although the answer didn't.
-      const stored = await this.#readiness.stored();
-      if (stored && (error.code === "PRECONDITION_FAILED" || stored.dekRef === active.dekRef)) return stored;
-      throw error;
-    }
-  }
-
-  async #wrap(
-    table: string, record: string, reader: string, cmk: string, makeRequest: (dekRef: Uint8Array) => KmsRequest,
-  ): Promise<WrapRow> {
-    this.#judgeRecord(table, record);
-    const errand = this.#source.begin();
-    return this.#generations.join(JSON.stringify([table, record, reader, cmk]), async () => {
-      const newest = await this.#readiness.record(table, record, errand);
-      const find = async () => {
-        const rows = await this.#readiness.rows(table, record);
-        return rows.find((row) => row.dekRef === newest.dekRef && row.reader === reader && row.keyId === cmk);
-      };
-      const stored = await find();
-      if (stored) return stored;
-      this.#source.check(errand);
-      const request = makeRequest(fromBase64(newest.dekRef));
-      // The row names the record, and is storage's word; the request names it too, and is the core's.
-      const claimed = this.#api.kmsContext({ ...newest, provider: "aws-kms" });
-      if (request.params.EncryptionContext?.[RESOURCE] !== claimed[RESOURCE]) fail("ROW_INCONSISTENT");
-      const plaintext = this.vault.takeRequestPlaintext(request.id);
-      const admit = (reply: KmsReply) => this.vault.admitShared(request.id, reply);
-      const row = await this.#source.ask(request, admit, errand, plaintext);
-      try {
-        await this.#put(row);
-        return row;
-      } catch (thrown) {
-        if (!(thrown instanceof StrongroomError && thrown.code === "PRECONDITION_FAILED")) throw thrown;
-        // Another process did the same a moment ago; its row serves as well.
-        return (await find()) ?? fail("PRECONDITION_FAILED");
-      }
-    });
-  }
-
-  async #put(row: WrapRow): Promise<void> {
-    try {
-      await this.#store.putIfAbsent(row);
-    } catch (thrown) {
-      throw storeError(thrown);
     }
   }
 }
@@ -403,11 +340,3 @@ export class KmsVault<V extends Vault> {
 function scopeName({ options, binding }: ItemCopy): string {
   return options.scope === "record" ? JSON.stringify([binding.table, binding.record]) : "";
 }
-
-/** Unix seconds. */
-function now(): number {
-  return Math.floor(Date.now() / 1_000);
-}
-
-/** Where a request's encryption context names the record. */
-const RESOURCE = "strongroom-resource";

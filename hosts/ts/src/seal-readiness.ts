@@ -1,6 +1,6 @@
 import { fail, StrongroomError } from "./error.js";
 import { Flights } from "./flights.js";
-import { plainActive, plainRow } from "./rows.js";
+import { nextVersion, plainActive, plainRow } from "./rows.js";
 import { storeError, type WrapStore } from "./store.js";
 import type { DekSource, Errand } from "./dek-source.js";
 import type { ActiveRow, WrapRow } from "./types.js";
@@ -8,7 +8,7 @@ import type { Vault } from "./vault.js";
 
 /**
  * Has the vault ready to seal: the org's active DEK, or the highest version of a record's, as the
- * store says. What the store says is believed for a minute, so that another process's rotation or
+ * store says. What the store says is believed for `activeMaxAge`, so that another process's rotation or
  * tombstone is seen then.
  */
 export class SealReadiness {
@@ -21,27 +21,59 @@ export class SealReadiness {
   /** Over when the last one that works alone is done. */
   #turn: Promise<unknown> = Promise.resolve();
   /** When the org's `active` row, or a record's rows, were read last. */
-  readonly #read = new Map<string, number>();
+  readonly #read = new Map<string, { readonly at: number; readonly dekRef: string }>();
+  /** When the `active` row of this or another owner was read last for opening. */
+  readonly #looked = new Map<string, number>();
+  /** Record DEKs whose own rows are stored last of all. What is sealed under them waits. */
+  readonly #drafts = new Map<string, Draft>();
+  /** The highest version of a record's DEK made here. */
+  readonly #made = new Map<string, number>();
   /** Rows, by DEK, that are not stored yet. What is sealed under their DEKs may not get out: it could be lost. */
   readonly #unstored = new Map<string, WrapRow>();
 
-  constructor(vault: Vault, org: string, store: WrapStore, source: DekSource) {
+  /** Owners whose `active` row could not be read. */
+  readonly #unread = new Set<string>();
+  /** Milliseconds. */
+  readonly #maxAge: number;
+
+  /** @param maxAge in seconds */
+  constructor(vault: Vault, org: string, store: WrapStore, source: DekSource, maxAge: number) {
+    this.#maxAge = maxAge * 1_000;
     this.#vault = vault;
     this.#org = org;
     this.#store = store;
     this.#source = source;
   }
 
-  /** Has the active DEK held and set; NO_ACTIVE_DEK if the org has none. */
-  async org(errand: Errand): Promise<void> {
-    if (this.#isFresh(ORG)) return;
-    await this.#flights.join(ORG, () =>
+  /** Has the active DEK held and set, and gives its dek_ref; NO_ACTIVE_DEK if the org has none. */
+  async org(errand: Errand): Promise<string> {
+    return this.#fresh(ORG) ?? (await this.orgAnew(errand)).dekRef;
+  }
+
+  /** {@link org} as the store says now. Gives the row. */
+  async orgAnew(errand: Errand): Promise<ActiveRow> {
+    const adopt = () =>
       this.alone(async () => {
         const active = await this.stored();
         if (!active) fail("NO_ACTIVE_DEK");
-        await this.adopt(active, errand);
-      }),
-    );
+        return this.adopt(active, errand);
+      });
+    return (await this.#flights.join(ORG, adopt)) as ActiveRow;
+  }
+
+  /**
+   * Follows the `active` rows of this org and of the owner of what is opened, if they were read too long
+   * ago: a tombstone that another host wrote ends the work for that org here too. A store that can't be
+   * read stops no opening, and is asked again soon.
+   */
+  async freshen(owner: string, errand: Errand): Promise<void> {
+    const due = [...new Set([this.#org, owner])].filter((org) => !this.#hasLooked(org));
+    await Promise.all(due.map((org) => this.#flights.join(JSON.stringify([org]), () => this.#lookAt(org, errand))));
+  }
+
+  /** Whether an org's `active` row, or that there is none, was read lately. */
+  hasRead(org: string): boolean {
+    return this.#hasLooked(org) && !this.#unread.has(org);
   }
 
   /**
@@ -61,52 +93,82 @@ export class SealReadiness {
     const highest = rows.reduce<WrapRow | undefined>((best, row) => (best && best.version >= row.version ? best : row), undefined);
     if (!highest) fail("NO_ACTIVE_DEK");
     if (!this.#source.holds(highest.dekRef)) await this.#source.hold(highest.dekRef, errand);
-    this.#remember(recordName(table, record));
+    this.#remember(recordName(table, record), highest.dekRef);
     return highest;
   }
 
   /** {@link record}, unless the store was asked a moment ago. */
-  async recordSoon(table: string, record: string, errand: Errand): Promise<void> {
+  async recordSoon(table: string, record: string, errand: Errand): Promise<string> {
     const name = recordName(table, record);
-    if (this.#isFresh(name) && this.#unstoredOf(table, record).length === 0) return;
-    await this.#flights.join(name, () => this.record(table, record, errand));
+    const fresh = this.#fresh(name);
+    if (fresh !== undefined && this.#unstoredOf(table, record).length === 0) return fresh;
+    return ((await this.#flights.join(name, () => this.record(table, record, errand))) as WrapRow).dekRef;
   }
 
   /** A record's rows for all readers. */
-  async rows(table: string, record: string): Promise<WrapRow[]> {
+  async rows(table: string, record: string, owner = this.#org): Promise<WrapRow[]> {
     let found: unknown;
     try {
-      found = await this.#store.rowsByOwner(this.#org, { table, record });
+      found = await this.#store.rowsByOwner(owner, { table, record });
     } catch (thrown) {
       throw storeError(thrown);
     }
     if (!Array.isArray(found)) fail("STORE_UNAVAILABLE");
     // Storage's word only: what the core would not read, or speaks of another record, is passed over.
     return found.flatMap((row: unknown) => readable(row)).filter(
-      (row) => row.owner === this.#org && row.table === table && row.record === record,
+      (row) => row.owner === owner && row.table === table && row.record === record,
     );
   }
 
   /** Notes a row of a DEK made here. Call it in the same step, before anything can be sealed under the DEK. */
   made(row: WrapRow): void {
     this.#unstored.set(row.dekRef, row);
+    this.#noteMade(row);
+  }
+
+  /** Notes a DEK whose row is to be stored by {@link publish}. Call it as {@link made}. */
+  draft(row: WrapRow): Draft {
+    let finish: (failure: unknown) => void = () => undefined;
+    const done = new Promise<unknown>((resolve) => (finish = resolve));
+    const draft = { row, done, finish };
+    this.#drafts.set(row.dekRef, draft);
+    this.#noteMade(row);
+    return draft;
+  }
+
+  /** Stores a draft's row once `before` is done: what waits under it goes on, or fails as this does. */
+  async publish(draft: Draft, before: () => Promise<void>): Promise<void> {
+    try {
+      await before();
+      await this.#put(draft.row);
+    } catch (thrown) {
+      draft.finish(thrown);
+      throw thrown;
+    }
+    this.#drafts.delete(draft.row.dekRef);
+    draft.finish(undefined);
+    this.#read.delete(recordName(draft.row.table ?? "", draft.row.record ?? ""));
+  }
+
+  /** The version for a record's next DEK: above every row's and everything made here. */
+  nextVersion(rows: readonly WrapRow[], table: string, record: string): number {
+    const made = this.#made.get(recordName(table, record)) ?? 0;
+    return nextVersion(rows.reduce((highest, row) => Math.max(highest, row.version), made));
   }
 
   /** Whether all DEKs made here have their rows stored. */
   get isSettled(): boolean {
-    return this.#unstored.size === 0;
+    return this.#unstored.size === 0 && this.#drafts.size === 0;
   }
 
   /** Has the row of this DEK stored, if it was made here and is not. What can't be is tried again next time. */
   async settle(dekRef: string): Promise<void> {
+    const draft = this.#drafts.get(dekRef);
+    if (draft) await this.#published(draft);
     const row = this.#unstored.get(dekRef);
     if (!row) return;
     await this.#storing.join(dekRef, async () => {
-      try {
-        await this.#store.putIfAbsent(row);
-      } catch (thrown) {
-        throw storeError(thrown);
-      }
+      await this.#put(row);
       this.#unstored.delete(dekRef);
     });
   }
@@ -117,17 +179,17 @@ export class SealReadiness {
   }
 
   /** The org's `active` row in the store now. */
-  async stored(): Promise<ActiveRow | undefined> {
+  async stored(org = this.#org): Promise<ActiveRow | undefined> {
     let found: unknown;
     try {
-      found = await this.#store.active(this.#org);
+      found = await this.#store.active(org);
     } catch (thrown) {
       throw storeError(thrown);
     }
     if (found === undefined || found === null) return undefined;
     const active = plainActive(found);
     // Of another org: it would end or change what the session does with that one.
-    if (active.org !== this.#org) fail("ROW_INCONSISTENT");
+    if (active.org !== org) fail("ROW_INCONSISTENT");
     return active;
   }
 
@@ -141,7 +203,8 @@ export class SealReadiness {
       const isHeld = (isMinted && row === active) || row.state !== "active" || this.#source.holds(row.dekRef);
       if (!isHeld) await this.#source.hold(row.dekRef, errand);
     });
-    this.#remember(ORG);
+    this.#remember(ORG, told.dekRef);
+    this.#looks(this.#org, Date.now());
     return told;
   }
 
@@ -164,6 +227,59 @@ export class SealReadiness {
     this.#flights.clear();
     this.#turn = Promise.resolve();
     this.forget();
+    this.#looked.clear();
+  }
+
+  async #lookAt(org: string, errand: Errand): Promise<void> {
+    const look = async () => {
+      const active = await this.stored(org);
+      this.#source.check(errand);
+      if (active && org === this.#org) await this.tell(active, errand);
+      // Of other orgs only a tombstone matters here.
+      else if (active?.state === "tombstoned") this.#vault.tombstone(org);
+    };
+    try {
+      await (org === this.#org ? this.alone(look) : look());
+      this.#looks(org, Date.now());
+    } catch {
+      if (!this.#source.isOver(errand)) {
+        this.#looks(org, Date.now() - Math.max(this.#maxAge - LOOK_AGAIN, 0));
+        this.#unread.add(org);
+      }
+    }
+  }
+
+  #hasLooked(org: string): boolean {
+    return this.#isYoung(this.#looked.get(org));
+  }
+
+  #looks(org: string, at: number): void {
+    if (this.#looked.size >= MAX_REMEMBERED) this.#looked.clear();
+    this.#looked.set(org, at);
+    this.#unread.delete(org);
+  }
+
+  #noteMade(row: WrapRow): void {
+    if (this.#made.size >= MAX_REMEMBERED) this.#made.clear();
+    this.#made.set(recordName(row.table ?? "", row.record ?? ""), row.version);
+  }
+
+  async #put(row: WrapRow): Promise<void> {
+    try {
+      await this.#store.putIfAbsent(row);
+    } catch (thrown) {
+      throw storeError(thrown);
+    }
+  }
+
+  /** Waits until a draft's row is stored, or refuses as its storing was, unless the row is there all the same. */
+  async #published(draft: Draft): Promise<void> {
+    const failure = await draft.done;
+    if (failure === undefined) return;
+    const { row } = draft;
+    const stored = await this.rows(row.table ?? "", row.record ?? "");
+    if (!stored.some(({ dekRef, reader }) => dekRef === row.dekRef && reader === this.#org)) throw failure;
+    this.#drafts.delete(row.dekRef);
   }
 
   async #say(active: ActiveRow, errand: Errand, before: (row: ActiveRow) => Promise<void>): Promise<ActiveRow> {
@@ -187,15 +303,28 @@ export class SealReadiness {
     return [...this.#unstored.values()].filter((row) => row.table === table && row.record === record);
   }
 
-  #remember(name: string): void {
+  #remember(name: string, dekRef: string): void {
     if (this.#read.size >= MAX_REMEMBERED) this.#read.clear();
-    this.#read.set(name, Date.now());
+    this.#read.set(name, { at: Date.now(), dekRef });
   }
 
-  #isFresh(name: string): boolean {
-    const age = Date.now() - (this.#read.get(name) ?? -Infinity);
-    return age >= 0 && age < MAX_AGE;
+  #fresh(name: string): string | undefined {
+    const read = this.#read.get(name);
+    return this.#isYoung(read?.at) ? read?.dekRef : undefined;
   }
+
+  #isYoung(at = -Infinity): boolean {
+    const age = Date.now() - at;
+    return age >= 0 && age < this.#maxAge;
+  }
+}
+
+/** A record DEK between its making and the storing of its own row. */
+export interface Draft {
+  readonly row: WrapRow;
+  /** What went wrong, once it is known that something or nothing did. */
+  readonly done: Promise<unknown>;
+  finish(failure: unknown): void;
 }
 
 /** Whether reading the store again can make a refused seal work. */
@@ -223,8 +352,8 @@ function recordName(table: string, record: string): string {
 /** No record's name: those begin with a bracket. */
 const ORG = "";
 const STALE: ReadonlySet<string> = new Set(["UNKNOWN_DEK", "NO_ACTIVE_DEK", "EXPIRED", "CLOCK_ROLLBACK", "ACTIVE_ROLLBACK"]);
-/** Milliseconds. */
-const MAX_AGE = 60_000;
+/** Milliseconds after which a store that could not be read for an opening is asked again. */
+const LOOK_AGAIN = 5_000;
 /** As many as a vault holds DEKs. */
 const MAX_REMEMBERED = 4_096;
 /** Each try more needs one rotation more, read and overtaken; a store that never gives one row twice is lying. */

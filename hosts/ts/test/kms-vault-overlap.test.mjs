@@ -35,7 +35,7 @@ test("an active row that is overtaken by a newer DEK is read again", async () =>
   // While the old row is on its way to the vault, a newer DEK comes in.
   await other.rotate();
   const newer = await other.seal(AT, utf8("y"));
-  await vault.open(AT, newer);
+  await vault.ready([newer]);
   goOn.resolve();
   assert.equal(dekOf(await sealing), dekOf(newer), "sealed under the older DEK");
 });
