@@ -60,14 +60,20 @@ func (v *KmsVault) readActive(ctx context.Context) error {
 
 // freshen follows the active rows of the own org and of the owner whose record is
 // opened, if they were read too long ago: a tombstone that another host wrote ends the
-// work for that org here too. A store that can't be read stops no opening, and is asked
-// again soon.
+// work for that org here too. A store that can't be read, or doesn't answer, stops no
+// opening, and is asked again soon.
 func (v *KmsVault) freshen(ctx context.Context, owner string) {
 	for _, org := range []string{v.org, owner} {
-		if !v.hasLooked(org) {
-			_ = v.flights.do(ctx, flightKey{work: lookAtActive, org: org}, func(ctx context.Context) error {
-				return v.lookAt(ctx, org)
-			})
+		if v.hasLooked(org) {
+			continue
+		}
+		patient, cancel := context.WithTimeout(ctx, lookPatience)
+		err := v.flights.do(patient, flightKey{work: lookAtActive, org: org}, func(ctx context.Context) error {
+			return v.lookAt(ctx, org)
+		})
+		cancel()
+		if err != nil {
+			v.looks(ctx, org, v.now().Add(min(lookAgain-v.activeMaxAge, 0)))
 		}
 	}
 }
@@ -80,20 +86,14 @@ func (v *KmsVault) lookAt(ctx context.Context, org string) error {
 		}
 		defer free()
 	}
+	read := v.now()
 	row, err := v.store.Active(ctx, org)
 	if err == nil && row != nil {
 		err = v.follow(ctx, org, *row)
 	}
-	read := v.now()
-	if err != nil {
-		read = read.Add(min(lookAgain-v.activeMaxAge, 0))
+	if err == nil {
+		v.looks(ctx, org, read)
 	}
-	_ = v.admit(ctx, func() error {
-		v.lock.Lock()
-		defer v.lock.Unlock()
-		v.looks(org, read)
-		return nil
-	})
 	return err
 }
 
@@ -118,12 +118,17 @@ func (v *KmsVault) hasLooked(org string) bool {
 	return ok && v.isFresh(read)
 }
 
-// looks notes when an org's active row was read. v.lock is held.
-func (v *KmsVault) looks(org string, read time.Time) {
-	if len(v.looked) >= maxKnown {
-		clear(v.looked)
-	}
-	v.looked[org] = read
+// looks notes when an org's active row was read, for as long as the errand's era lasts.
+func (v *KmsVault) looks(ctx context.Context, org string, read time.Time) {
+	_ = v.admit(context.WithoutCancel(ctx), func() error {
+		v.lock.Lock()
+		defer v.lock.Unlock()
+		if len(v.looked) >= maxKnown {
+			clear(v.looked)
+		}
+		v.looked[org] = read
+		return nil
+	})
 }
 
 // Rotate mints a DEK of the next version, which is active from then on, and gives
@@ -263,7 +268,7 @@ func (v *KmsVault) adopt(ctx context.Context, row ActiveRow, read time.Time) (Ac
 		v.lock.Lock()
 		defer v.lock.Unlock()
 		v.active = &knownActive{row, members.DekRef, read}
-		v.looks(v.org, v.active.read)
+		v.looked[v.org] = read
 		return nil
 	})
 }
@@ -330,4 +335,6 @@ const (
 	tellTries = 8
 	// How soon a store that couldn't be read for an opening is asked again.
 	lookAgain = 5 * time.Second
+	// How long an opening waits for a store that doesn't answer.
+	lookPatience = 2 * time.Second
 )

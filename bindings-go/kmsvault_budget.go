@@ -119,6 +119,10 @@ func (v *KmsVault) addSeats(ref DekRef, got uint64) {
 	defer v.lock.Unlock()
 	mine := v.seats[ref]
 	if mine == nil {
+		if len(v.seats) >= maxKnown {
+			// What was left of their blocks is lost, as by a restart.
+			clear(v.seats)
+		}
 		mine = &seats{block: blockFirst}
 		v.seats[ref] = mine
 	}

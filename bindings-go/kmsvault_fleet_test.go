@@ -75,6 +75,35 @@ func TestWhenTheStoreCantBeReadSealingStopsAndOpeningGoesOn(t *testing.T) {
 	sealed(w, v, password, strongroom.ScopeOrg)
 }
 
+func TestAStoreThatDoesNotAnswerHoldsNoOpeningUpForLong(t *testing.T) {
+	w := newWorld(t)
+	w.rotated("acme")
+	var hanging atomic.Bool
+	v, clock := w.clocked("acme", func(c *strongroom.KmsVaultConfig) {
+		c.Store = &hookedActive{w.store, func(row *strongroom.ActiveRow) *strongroom.ActiveRow {
+			for hanging.Load() {
+				time.Sleep(time.Millisecond)
+			}
+			return row
+		}}
+	})
+	envelope := sealed(w, v, password, strongroom.ScopeOrg)
+	hanging.Store(true)
+	defer hanging.Store(false)
+	clock.step(301 * time.Second)
+	began := time.Now()
+	for range 20 {
+		w.opens(v, password, envelope)
+	}
+	if took := time.Since(began); took > 4*time.Second {
+		t.Fatalf("it took %v", took)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := v.Seal(short, password, nil, strongroom.SealOptions{})
+	w.refused(context.DeadlineExceeded, err)
+}
+
 // unreadable is a store whose active rows can't be read for a while.
 type unreadable struct {
 	strongroom.WrapStore
