@@ -27,6 +27,8 @@ export class TestKms {
   /** Operations that are refused for ever. */
   denied = () => false;
   delay = 1;
+  /** CMKs that wait for their deletion. */
+  shredded = new Set();
   running = 0;
   most = 0;
   #deks = new Map();
@@ -52,6 +54,11 @@ export class TestKms {
 
   #answer({ op, params }, plaintext) {
     const { KeyId, EncryptionContext } = params;
+    if (this.shredded.has(KeyId)) return { error: "KMSInvalidStateException" };
+    if (op === "ScheduleKeyDeletion") {
+      this.shredded.add(KeyId);
+      return { KeyId };
+    }
     const context = JSON.stringify([KeyId, Object.entries(EncryptionContext).sort()]);
     if (op === "Decrypt") {
       const kept = this.#deks.get(Buffer.from(params.CiphertextBlob).toString("hex"));
@@ -84,6 +91,27 @@ export function hesitant(store, fail = () => {}) {
     };
   }
   return wrapped;
+}
+
+/**
+ * A store whose n-th call of a method is the last: it fails before or after it took effect, and so does
+ * everything after it.
+ */
+export function dying(target, methods, n, isDone) {
+  let left = n;
+  const dead = () => new Error("killed");
+  return new Proxy(target, {
+    get(inner, name) {
+      const method = inner[name];
+      if (typeof method !== "function") return method;
+      return async (...args) => {
+        if (left === 0) throw dead();
+        if (!methods.includes(name) || --left > 0) return method.apply(inner, args);
+        if (isDone) await method.apply(inner, args);
+        throw dead();
+      };
+    },
+  });
 }
 
 /** A KmsVault over its own or a given KMS and store. */
