@@ -338,6 +338,67 @@ func TestOfManyHostsThatFindARotationDueOneRotates(t *testing.T) {
 	}
 }
 
+// counting is a store that lets a test do something at each look at a usage row and at
+// each reservation.
+type counting struct {
+	strongroom.WrapStore
+	usage, reserve func()
+}
+
+func (s *counting) Usage(ctx context.Context, ref strongroom.DekRef) (*strongroom.UsageRow, error) {
+	row, err := s.WrapStore.Usage(ctx, ref)
+	if s.usage != nil {
+		s.usage()
+	}
+	return row, err
+}
+
+func (s *counting) Reserve(ctx context.Context, ref strongroom.DekRef, count, limit uint64) (uint64, error) {
+	if s.reserve != nil {
+		s.reserve()
+	}
+	return s.WrapStore.Reserve(ctx, ref, count, limit)
+}
+
+func TestARotationThatAnotherHostMadeMeanwhileIsNotDueAnyMore(t *testing.T) {
+	w := newWorld(t)
+	other := w.rotated("acme")
+	sealed(w, other, password, strongroom.ScopeOrg)
+	v := w.vault("acme", func(c *strongroom.KmsVaultConfig) {
+		c.RotateAfterSeals = 1
+		c.Store = &counting{WrapStore: w.store, usage: func() { must(t, errOf(other.Rotate(t.Context()))) }}
+	})
+	cause, err := v.RotateIfDue(t.Context())
+	must(t, err)
+	active, err := w.store.Active(t.Context(), "acme")
+	must(t, err)
+	members, err := active.Members()
+	must(t, err)
+	if cause != strongroom.NotDue || members.Version != 2 {
+		t.Fatalf("rotated by %q to version %d", cause, members.Version)
+	}
+}
+
+func TestASealUnderANewerDekThanWasReservedForIsReservedAnew(t *testing.T) {
+	w := newWorld(t)
+	counted := &counting{WrapStore: w.store}
+	v := w.vault("acme", func(c *strongroom.KmsVaultConfig) { c.Store, c.FleetSealLimit = counted, 3 })
+	must(t, errOf(v.Rotate(t.Context())))
+	rotate := sync.OnceFunc(func() { must(t, errOf(v.Rotate(t.Context()))) })
+	counted.reserve = rotate
+	newer := refOf(t, sealed(w, v, password, strongroom.ScopeOrg))
+	usage, err := w.store.Usage(t.Context(), newer)
+	must(t, err)
+	if usage == nil || usage.Reserved != 3 {
+		t.Fatalf("usage is %+v", usage)
+	}
+	// That seal was one of the three.
+	sealed(w, v, password, strongroom.ScopeOrg)
+	sealed(w, v, password, strongroom.ScopeOrg)
+	_, err = v.Seal(t.Context(), password, nil, strongroom.SealOptions{})
+	w.refused(strongroom.ErrBudgetExhausted, err)
+}
+
 func TestTheWinnerOfARotationNotesSinceWhenTheOldDekIsInactive(t *testing.T) {
 	w := newWorld(t)
 	v := w.rotated("acme")

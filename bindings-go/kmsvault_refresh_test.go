@@ -132,6 +132,10 @@ func TestHowLongADenialIsRememberedIsAnOption(t *testing.T) {
 		clock.step(c.after)
 		w.refused(strongroom.ErrKmsDenied, v.Ready(t.Context(), [][]byte{envelope}))
 		w.kms.wantCalls(t, "Decrypt", c.calls)
+		// A clock that went back makes it last no longer.
+		clock.step(-time.Hour)
+		w.refused(strongroom.ErrKmsDenied, v.Ready(t.Context(), [][]byte{envelope}))
+		w.kms.wantCalls(t, "Decrypt", 1)
 		// A sign-out forgets it.
 		must(t, errOf(v.SignOut()))
 		w.refused(strongroom.ErrKmsDenied, v.Ready(t.Context(), [][]byte{envelope}))

@@ -302,3 +302,31 @@ func TestARowIsNotDeletedWhileAFieldNeedsIt(t *testing.T) {
 	w.noneOpens("initech", fields, "h-1")
 	w.allOpen("acme", fields, "h-1", 3)
 }
+
+func TestARevocationThatOvertakesAnotherLeavesNobodyItsShare(t *testing.T) {
+	w := newWorld(t)
+	v, fields := w.shared(3)
+	other := w.ofThree("acme")
+	once := sync.OnceFunc(func() {
+		must(t, errOf(other.Revoke(t.Context(), "hosts", "h-1", "globex", fields)))
+	})
+	nested := false
+	w.kms.set(func(k *fakeKms) {
+		k.before = func(_ context.Context, r strongroom.KmsRequest) error {
+			// The other revokes while this one wraps its new DEK for globex.
+			if r.Op == "Encrypt" && !nested {
+				nested = true
+				once()
+			}
+			return nil
+		}
+	})
+	report, err := v.Revoke(t.Context(), "hosts", "h-1", "initech", fields)
+	must(t, err)
+	if report.Version != 3 || len(report.Readers) != 0 {
+		t.Fatalf("report is %+v", report)
+	}
+	w.noneOpens("globex", fields, "h-1")
+	w.noneOpens("initech", fields, "h-1")
+	w.allOpen("acme", fields, "h-1", 3)
+}
