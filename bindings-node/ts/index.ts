@@ -1,11 +1,12 @@
 import { bindWithCache, type CachingApi, type CachingVault } from './host/cache.js';
-import { bindKmsVault, type KmsVault as AnyKmsVault, type KmsVaultFactory } from './host/kms-vault.js';
+import type { KmsVault as AnyKmsVault } from './host/kms-vault.js';
 import type { RawWithCache } from './host/raw.js';
+import { bindResumable, type ResumableKmsVaultFactory } from './host/resume.js';
 
 const api = bindWithCache(require('../native-loader.cjs') as RawWithCache);
 
 /** A vault for one org's session that makes its KMS calls itself. Start here. */
-export const KmsVault: KmsVaultFactory<CachingVault> = bindKmsVault(api).KmsVault;
+export const KmsVault: ResumableKmsVaultFactory<CachingVault> = bindResumable(api).KmsVault;
 export type KmsVault = AnyKmsVault<CachingVault>;
 
 /** The DEKs that one session works with, and the rules for them; KMS calls and storage are the caller's. */
@@ -30,11 +31,13 @@ export const kmsContext: CachingApi['kmsContext'] = api.kmsContext;
 export { StrongroomError, type ErrorName } from './host/error.js';
 export { MemoryFieldStore, type FieldStore, type StoredField } from './host/field-store.js';
 export { JsonLinesStore } from './host/jsonl-store.js';
+export type { Keychain, Keychains } from './host/keychain.js';
 export type { Kms, RetryOptions } from './host/kms.js';
 export {
   reactivate, type KmsVaultFactory, type KmsVaultOptions, type PromoteReport, type RetireReport, type RevokeReport,
   type RotationCause, type ShreddedKey, type SurvivingShare, type Survivors,
 } from './host/kms-vault.js';
 export { type Manifest, readManifest } from './host/manifest.js';
+export type { ResumableKmsVaultFactory, ResumeOptions } from './host/resume.js';
 export { MemoryStore, type RecordPlace, type RowKey, type WrapStore } from './host/store.js';
 export type * from './host/types.js';

@@ -23,6 +23,10 @@ export interface DekCache {
   keep(dekRef: string, rows: readonly WrapRow[], check: () => void): void;
   /** The KMS denied a DEK. */
   drop(dekRef: string): void;
+  /** A version of an org's DEK was the active one, and held. */
+  saw(org: string, version: number): void;
+  /** Deletes everything; the seen versions stay. */
+  empty(): Promise<void>;
 }
 
 /** Brings DEKs into a vault: rows from the store, answers from the KMS, one flight for each DEK. */
@@ -127,6 +131,11 @@ export class DekSource {
       // While the rows were read it may have come in as another DEK's KEK.
       if (!this.holds(dekRef)) await this.#unwrap(dekRef, async () => byKms, errand);
     });
+  }
+
+  /** Notes a version of this org's DEK that was the active one, and held. */
+  saw(version: number): void {
+    this.#cache.saw(this.#org, version);
   }
 
   /** Notes a DEK that was minted here and is the active one now. */

@@ -36,10 +36,11 @@ export class KmsSession<V extends Vault> {
   /** Over when the last one that makes a record DEK is done: two at once would make one version twice. */
   #making: Promise<unknown> = Promise.resolve();
 
-  /**
-   * @param cache where DEKs rest outside of the vault
-   */
-  constructor(readonly api: KmsVaultApi<V>, options: unknown, cache: DekCache = NO_CACHE) {
+  /** What is to end with the vault. */
+  onClose: () => void = () => undefined;
+
+  /** @param cache where DEKs rest outside of the vault */
+  constructor(readonly api: KmsVaultApi<V>, options: unknown, readonly cache: DekCache = NO_CACHE) {
     const read = readOptions(options);
     this.org = read.org;
     this.cmks = read.cmks;
@@ -222,4 +223,6 @@ export function isPrecondition(thrown: unknown): boolean {
   return thrown instanceof StrongroomError && thrown.code === "PRECONDITION_FAILED";
 }
 
-const NO_CACHE: DekCache = { rowsOf: () => [], keep: () => undefined, drop: () => undefined };
+const NO_CACHE: DekCache = {
+  rowsOf: () => [], keep: () => undefined, drop: () => undefined, saw: () => undefined, empty: async () => undefined,
+};

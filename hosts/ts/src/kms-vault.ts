@@ -273,16 +273,20 @@ export class KmsVault<V extends Vault> {
 
   /**
    * Wipes every DEK, before this returns. Work going on now asks the KMS no more and brings none in
-   * afterwards; it rejects with `UNKNOWN_DEK`. Resolves to the keychain entries to delete.
+   * afterwards; it rejects with `UNKNOWN_DEK`. Then empties the keychain, if there is one, and reads back
+   * that nothing is left: `STORE_UNAVAILABLE` otherwise. Resolves to the DEKs (base64url) that were held.
    */
   async signOut(): Promise<string[]> {
     this.#session.cancel();
-    return this.vault.signOut();
+    const held = this.vault.signOut();
+    await this.#session.cache.empty();
+    return held;
   }
 
   /** Wipes everything and ends the vault, and work going on as {@link signOut} does. May be called twice. */
   close(): void {
     this.#session.cancel();
+    this.#session.onClose();
     this.vault.close();
   }
 

@@ -205,6 +205,7 @@ export class SealReadiness {
     });
     this.#remember(ORG, told.dekRef);
     this.#looks(this.#org, Date.now());
+    if (told.state === "active") this.#source.saw(told.version);
     return told;
   }
 

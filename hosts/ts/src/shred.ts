@@ -45,6 +45,8 @@ export async function shred<V extends Vault>(session: KmsSession<V>, days: numbe
     session.source.check(errand);
     session.vault.tombstone(session.org);
   });
+  // What can't be deleted there is over in twelve hours, and the host is warned.
+  await session.cache.empty().catch(() => undefined);
   return { ...(await survivors(session)), keys };
 }
 

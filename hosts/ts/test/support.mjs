@@ -4,12 +4,12 @@ import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 
 import { bindWithCache } from "../build/cache.js";
-import { bindKmsVault } from "../build/kms-vault.js";
+import { bindResumable } from "../build/resume.js";
 import { MemoryStore } from "../build/store.js";
 
 export const raw = createRequire(import.meta.url)("../../../bindings-node/native-loader.cjs");
 export const api = bindWithCache(raw);
-export const { KmsVault } = bindKmsVault(api);
+export const { KmsVault } = bindResumable(api);
 
 export const ENDPOINT = "https://kms-fips.us-east-1.amazonaws.com/";
 export const cmkOf = (org, at = 0) =>
