@@ -4,6 +4,7 @@
 
 use strongroom::{ActiveRow, DekRef, Error, UsageRow, WrapRow};
 
+pub use crate::field_contract::run_fields;
 use crate::{RecordPlace, WrapStore};
 
 /// Puts a store through what [`WrapStore`] promises. `open` opens the same empty place each time it is

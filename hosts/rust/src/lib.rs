@@ -7,12 +7,16 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+#[cfg(feature = "contract")]
+mod field_contract;
+mod field_store;
 mod index;
 mod json_lines;
 mod lock_file;
 mod memory;
 mod store;
 
+pub use field_store::{FieldPage, FieldPlace, FieldStore, MemoryFieldStore, StoredField};
 pub use json_lines::JsonLinesStore;
 pub use memory::MemoryStore;
 pub use store::{RecordPlace, WrapStore};

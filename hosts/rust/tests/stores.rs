@@ -8,12 +8,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pollster::block_on;
-use strongroom::{ActiveRow, DekRef, Error};
-use strongroom_host::{JsonLinesStore, MemoryStore, WrapStore, contract};
+use strongroom::{ActiveRow, Binding, DekRef, Error};
+use strongroom_host::{JsonLinesStore, MemoryFieldStore, MemoryStore, WrapStore, contract};
 
 #[test]
 fn the_memory_store_keeps_the_contract() {
     block_on(contract::run(MemoryStore::new));
+}
+
+#[test]
+fn the_field_store_in_memory_keeps_the_contract() {
+    let put = async |store: &MemoryFieldStore, at: &Binding<'_>, envelope: &[u8]| store.put(at, envelope).unwrap();
+    block_on(contract::run_fields(&MemoryFieldStore::new(), put));
 }
 
 #[test]
