@@ -1,7 +1,8 @@
 // Compiled, never run: what the types of the package must accept, and what they must not.
 import {
-  type ActiveRow, type BatchResult, type Binding, type DekStatus, inspect, type Kms, type KmsRequest, KmsVault, type Manifest,
-  MemoryStore, readManifest, StrongroomError, Vault, version, type WrapRow, type WrapStore,
+  type ActiveRow, type BatchResult, type Binding, type DekStatus, inspect, type Keychain, type Kms, type KmsRequest,
+  KmsVault, type Manifest, MemoryFieldStore, MemoryStore, type PromoteReport, reactivate, readManifest, type RevokeReport,
+  StrongroomError, type Survivors, Vault, version, type WrapRow, type WrapStore,
 } from '@strongroom/node';
 
 const at: Binding = { org: 'acme', table: 'hosts', record: 'h-17', field: 'password', revision: 3n };
@@ -45,3 +46,25 @@ readManifest('{}') satisfies Manifest;
 KmsVault.create({ org: 'acme', kms, store });
 // @ts-expect-error nor without a store
 KmsVault.create({ org: 'acme', cmks: {}, kms });
+
+const fields = new MemoryFieldStore();
+(await loop.promote('hosts', 'h-17', fields)) satisfies PromoteReport;
+(await loop.revoke('hosts', 'h-17', 'globex', fields)) satisfies RevokeReport;
+(await loop.rotateIfDue()) satisfies 'age' | 'use' | undefined;
+(await loop.retire(1, fields)).notBefore satisfies number | undefined;
+(await loop.shred(7)) satisfies Survivors;
+(await loop.signOut()) satisfies string[];
+(await reactivate(store, 'acme')) satisfies ActiveRow;
+const keychain: Keychain = { get: async () => undefined, set: async () => {}, delete: async () => {}, accounts: async () => [] };
+const options = { org: 'acme', cmks: { acme: ['arn'] }, kms, store, activeMaxAge: 60, fleetSealLimit: 1_024, denialTtl: 0 };
+const resumed: KmsVault = await KmsVault.resume({ ...options, session: 's1', service: 'product', keychain: { open: async () => keychain } });
+resumed.close();
+
+// @ts-expect-error a resumed vault has a session
+KmsVault.resume({ ...options, service: 'product' });
+// @ts-expect-error and a service
+KmsVault.resume({ ...options, session: 's1' });
+// @ts-expect-error fields are replaced by compare-and-set
+loop.promote('hosts', 'h-17', { fields: async () => [] });
+// @ts-expect-error nothing can be revoked without the fields
+loop.revoke('hosts', 'h-17', 'globex');

@@ -65,3 +65,5 @@ reportRow(row).encryptionContext satisfies Readonly<Record<string, string>> | un
 report.padded = true;
 // @ts-expect-error a row is no text
 reportRow('{}');
+// @ts-expect-error a browser has no keychain
+MainKmsVault.resume({});

@@ -2,7 +2,7 @@ import { StrongroomError } from '@strongroom/wasm';
 
 import { json, post } from './server.js';
 
-/** The wrap rows that the server has for this org, read once. A preview writes none; it reserves the seals of what it reseals. */
+/** The wrap rows that the server has for this org, read again with the `active` row. A preview writes none; it reserves the seals of what it reseals. */
 export class ServedRows {
   #org;
   #loading;
@@ -24,8 +24,11 @@ export class ServedRows {
     return (await this.#rows()).filter((row) => row.reader === reader);
   }
 
+  /** Asked for when what was read is too old: so it is loaded anew, and a tombstone seen. */
   async active(org) {
-    return org === this.#org ? (await this.#load()).active : undefined;
+    if (org !== this.#org) return undefined;
+    this.#loading = undefined;
+    return (await this.#load()).active;
   }
 
   async putIfAbsent() {
