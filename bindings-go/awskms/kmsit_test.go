@@ -412,3 +412,35 @@ func TestAShreddedOrgIsNotOpenedAnyMore(t *testing.T) {
 	// What was shared before survives: it is under the reader's CMK.
 	s.opens(s.vault("globex", "globex", store), record)
 }
+
+func TestShreddingAndRevokingThroughARealKms(t *testing.T) {
+	s := startLocal(t)
+	store, org, record := s.filled()
+	s.opens(s.vault("globex", "globex", store), record)
+	owner := s.vault("acme", "acme", store)
+	fields := strongroom.NewMemoryFieldStore()
+	s.must(fields.Put(t.Context(), password, record))
+	revoked, err := owner.Revoke(t.Context(), password.Table, password.Record, "globex", fields)
+	s.must(err)
+	if revoked.Resealed != 1 || len(revoked.Readers) != 0 {
+		t.Fatalf("%+v", revoked)
+	}
+	found, err := fields.Fields(t.Context(), "acme", password.Table, password.Record)
+	s.must(err)
+	_, err = s.vault("globex", "globex", store).Open(t.Context(), password, found[0].Envelope)
+	s.refused(strongroom.ErrUnknownDek, err)
+	s.opens(s.vault("acme", "acme", store), found[0].Envelope)
+	// Another principal's calls are denied, and nothing is tombstoned.
+	_, err = s.vault("acme", "globex", store).Shred(t.Context(), 7)
+	s.refused(strongroom.ErrKmsDenied, err)
+	s.opens(s.vault("acme", "acme", store), org)
+	for _, first := range []bool{true, false} {
+		report, err := s.vault("acme", "acme", store).Shred(t.Context(), 7)
+		s.must(err)
+		if (report.Keys[0].DeletedAt > 0) != first {
+			t.Fatalf("first: %v, %+v", first, report.Keys)
+		}
+	}
+	_, err = s.vault("acme", "acme", store).Open(t.Context(), password, org)
+	s.refused(strongroom.ErrOrgTombstoned, err)
+}
