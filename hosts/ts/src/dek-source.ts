@@ -45,6 +45,8 @@ export class DekSource {
   readonly #leaving = new Set<Uint8Array>();
   /** What the core said of a DEK once: its dek_ref commits to it. */
   readonly #kinds = new Map<string, Scope>();
+  /** The dek_ref read last, as bytes and as text: batches have long runs of one. */
+  #lastRef: { readonly bytes: Uint8Array; readonly text: string } | undefined;
   #era = 0;
 
   constructor(
@@ -82,6 +84,15 @@ export class DekSource {
   /** Refuses a piece of work of an era that is over. */
   check(errand: Errand): void {
     if (this.isOver(errand)) fail("UNKNOWN_DEK");
+  }
+
+  /** The dek_ref (base64url) of an envelope that the vault made or opened. */
+  refOf(envelope: Uint8Array): string {
+    const bytes = envelope.subarray(REF_AT, REF_END);
+    if (!this.#lastRef?.bytes.every((byte, at) => byte === bytes[at])) {
+      this.#lastRef = { bytes: bytes.slice(), text: toBase64url(bytes) };
+    }
+    return this.#lastRef.text;
   }
 
   /** Whether the vault holds this DEK (base64url). */
@@ -276,6 +287,6 @@ export function isGone(thrown: unknown): boolean {
 
 /** What {@link DekSource.holds} needs to know of an envelope: 52 bytes of header, no ciphertext, 16 of tag. */
 const SMALLEST = 68;
-const [MAGIC, VERSION, SUITE, REF_AT] = [0xf7, 1, 1, 4];
+const [MAGIC, VERSION, SUITE, REF_AT, REF_END] = [0xf7, 1, 1, 4, 36];
 
 const GONE: ReadonlySet<string> = new Set(["UNKNOWN_DEK", "EXPIRED", "CLOCK_ROLLBACK"]);

@@ -123,7 +123,7 @@ export class KmsSession<V extends Vault> {
    */
   async sealing(prepare: () => Promise<string>, work: () => Uint8Array, errand: Errand): Promise<Uint8Array> {
     const { made, taken } = await this.#working(prepare, work);
-    const { dekRef } = this.api.inspect(made);
+    const dekRef = this.source.refOf(made);
     await this.settled(taken, dekRef);
     this.source.used(dekRef, errand);
     return made;

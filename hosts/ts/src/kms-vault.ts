@@ -116,7 +116,7 @@ export class KmsVault<V extends Vault> {
     await this.#session.readiness.freshen(place.org, errand);
     await this.#session.ready([sealed], errand);
     const value = this.vault.open(place, sealed);
-    this.#session.source.used(this.#session.api.inspect(sealed).dekRef, errand);
+    this.#session.source.used(this.#session.source.refOf(sealed), errand);
     return value;
   }
 
@@ -131,7 +131,7 @@ export class KmsVault<V extends Vault> {
       const results = this.vault.openMany(chunk.map(({ binding, value }) => ({ binding, envelope: value })));
       return results.map((result, at) => {
         const { value } = chunk[at] as ItemCopy;
-        if (result.ok) this.#session.source.used(this.#session.api.inspect(value).dekRef, errand);
+        if (result.ok) this.#session.source.used(this.#session.source.refOf(value), errand);
         if (!isRefused(result, isGone)) return result;
         const failure = failures.get(this.#session.api.inspect(value).dekRef);
         return failure ? { ok: false, error: failure } : result;
@@ -239,7 +239,8 @@ export class KmsVault<V extends Vault> {
    * them. A run that was cut off is finished by another.
    *
    * Nothing that another host sealed under the old version may be on its way to the field store
-   * meanwhile: it would be lost with the rows. `KEY_ID_UNEXPECTED` for a reader that remains without a
+   * meanwhile: it would be lost with the rows. After a run that failed before the new version's own row was
+   * stored, this vault seals nothing for the record until another run. `KEY_ID_UNEXPECTED` for a reader that remains without a
    * CMK in `cmks`, `PRECONDITION_FAILED` if fields still change after ten rounds; no row is deleted then.
    */
   async revoke(table: string, record: string, reader: string, fields: FieldStore): Promise<RevokeReport> {
@@ -331,7 +332,7 @@ export class KmsVault<V extends Vault> {
       return result;
     }
     try {
-      const { dekRef } = this.#session.api.inspect(result.value);
+      const dekRef = this.#session.source.refOf(result.value);
       await this.#session.settled(taken, dekRef);
       this.#session.source.used(dekRef, errand);
       return result;

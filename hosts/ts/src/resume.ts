@@ -38,7 +38,8 @@ export interface ResumableKmsVaultFactory<V extends CachingVault> extends KmsVau
 /** `bindKmsVault`, for a package whose vault has the keychain calls. */
 export function bindResumable<V extends CachingVault>(api: KmsVaultApi<V>): { KmsVault: ResumableKmsVaultFactory<V> } {
   const { KmsVault: Bound } = bindKmsVault(api);
-  const resume = (options: ResumeOptions) => resumed(api, Bound as unknown as new (session: KmsSession<V>) => KmsVault<V>, options);
+  const Made = Bound as unknown as new (session: KmsSession<V>) => KmsVault<V>;
+  const resume = (options: ResumeOptions) => resumed(api, Made, options);
   return { KmsVault: Object.assign(Bound, { resume }) };
 }
 

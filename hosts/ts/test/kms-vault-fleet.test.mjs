@@ -202,3 +202,38 @@ test("after a crash at any write of a rotation a second run finishes", async () 
     }
   }
 });
+
+test("while two hosts rotate and seal, no envelope gets out whose DEK's row isn't stored", async () => {
+  const inner = new MemoryStore();
+  const { vault, kms } = await rotated({ store: hesitant(inner) });
+  const other = session({ kms, store: hesitant(inner) }).vault;
+  const sealing = async (by) => {
+    const envelopes = [];
+    for (let at = 0; at < 40; at++) {
+      const envelope = await by.seal(AT, utf8(`${at}`));
+      assert.ok((await inner.rows(dekOf(envelope), "acme")).length > 0, "a DEK whose row isn't stored");
+      envelopes.push(envelope);
+    }
+    return envelopes;
+  };
+  const rotating = async (by) => {
+    for (let at = 0; at < 5; at++) await by.rotate();
+  };
+  const [mine, theirs] = await Promise.all([sealing(vault), sealing(other), rotating(vault), rotating(other)]);
+  const third = session({ kms, store: inner }).vault;
+  for (const envelope of [...mine, ...theirs]) await third.open(AT, envelope);
+  const { version } = await inner.active("acme");
+  assert.ok(version > 5 && version <= 11, `version ${version}`);
+});
+
+test("after ten rotations old envelopes open, their bytes unchanged", async () => {
+  const { vault, kms, store } = await rotated();
+  const envelopes = [];
+  for (let at = 0; at < 10; at++) {
+    envelopes.push(await vault.seal(AT, utf8(`${at}`)));
+    await vault.rotate();
+  }
+  const cold = session({ kms, store }).vault;
+  for (const [at, envelope] of envelopes.entries()) assert.deepEqual(await cold.open(AT, envelope), utf8(`${at}`));
+  assert.equal(new Set(envelopes.map(dekOf)).size, 10);
+});
