@@ -1,0 +1,91 @@
+// The operating system's keychain, on a real gnome-keyring: sh xtask/tools/keyring.sh node --test ...
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { KeychainError, osKeychain } from '@strongroom/node/keychain';
+import { inOwnProcess } from './support.mjs';
+
+const open = (service) => osKeychain().open(service);
+const bytes = (text) => new TextEncoder().encode(text);
+const accounts = async (keychain) => (await keychain.accounts()).sort();
+
+test('a secret comes back byte for byte, is replaced and is deleted', async () => {
+  const keychain = await open('node.bytes');
+  for (const secret of [Uint8Array.from({ length: 256 }, (_, i) => i), new Uint8Array(1), new Uint8Array(65_536).fill(255)]) {
+    await keychain.set('dek.a', secret);
+    assert.deepEqual(await keychain.get('dek.a'), secret);
+    assert.deepEqual(await keychain.accounts(), ['dek.a']);
+  }
+  await keychain.delete('dek.a');
+  await keychain.delete('dek.a');
+  assert.equal(await keychain.get('dek.a'), undefined);
+  assert.deepEqual(await keychain.accounts(), []);
+});
+
+test('clearing a service leaves the one whose name it begins', async () => {
+  const [keychain, versions] = [await open('node.x'), await open('node.x.versions')];
+  await versions.set('b3Jn', bytes('7'));
+  for (const account of ['dek.a', 'dek.b', 'session']) await keychain.set(account, bytes(account));
+  assert.deepEqual(await accounts(keychain), ['dek.a', 'dek.b', 'session']);
+  for (const account of await keychain.accounts()) await keychain.delete(account);
+  assert.deepEqual(await keychain.accounts(), []);
+  assert.deepEqual(await versions.accounts(), ['b3Jn']);
+});
+
+test('odd names are kept apart', async () => {
+  const names = ['ü/…/鍵', '*', 'a b\n"\'\\', 'n'.repeat(1_019), 'A', 'a'];
+  for (const service of names) {
+    const keychain = await open(`node.${service}`);
+    for (const account of names) await keychain.set(account, bytes(service + account));
+    assert.deepEqual(await accounts(keychain), [...names].sort());
+    for (const account of names) assert.deepEqual(await keychain.get(account), bytes(service + account));
+  }
+});
+
+test('names and sizes that no keychain takes are refused', async () => {
+  const keychain = await open('node.refused');
+  for (const name of ['', 'a\0b', '\ud800', 'é'.repeat(513), 7, undefined]) {
+    await assert.rejects(open(name), { code: 'BAD_INPUT' });
+    await assert.rejects(keychain.get(name), { code: 'BAD_INPUT' });
+    await assert.rejects(keychain.set(name, bytes('s')), { code: 'BAD_INPUT' });
+    await assert.rejects(keychain.delete(name), { code: 'BAD_INPUT' });
+  }
+  await assert.rejects(keychain.set('a', 'text'), { code: 'BAD_INPUT' });
+  await assert.rejects(keychain.set('a', new Uint8Array((1 << 20) + 1)), { code: 'LIMIT' });
+  assert.deepEqual(await keychain.accounts(), []);
+});
+
+test('without a session bus there is no keychain, and no key in the kernel', () => {
+  const held = inOwnProcess({ DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' }, `
+    const error = await osKeychain().open('node.nobus').then(() => 'opened', (error) => error);
+    if (!(error instanceof KeychainError)) throw new Error(String(error));`);
+  assert.equal(held, '');
+  assert.ok(!readFileSync('/proc/keys', 'utf8').includes('node.nobus'));
+});
+
+test('a locked keychain is neither read nor unlocked', async () => {
+  const keychain = await open('node.locked');
+  await keychain.set('dek.a', bytes('secret'));
+  const collection = '/org/freedesktop/secrets/collection/login';
+  const send = ['--session', '--print-reply', '--dest=org.freedesktop.secrets', '/org/freedesktop/secrets'];
+  execFileSync('dbus-send', [...send, 'org.freedesktop.Secret.Service.Lock', `array:objpath:${collection}`]);
+  const start = Date.now();
+  await assert.rejects(open('node.locked'), KeychainError);
+  await assert.rejects(keychain.get('dek.a'), KeychainError);
+  await assert.rejects(keychain.accounts(), KeychainError);
+  await assert.rejects(keychain.set('dek.a', bytes('other')), KeychainError);
+  assert.ok(Date.now() - start < 15_000);
+});
+
+test('a daemon that was killed is an error', async () => {
+  execFileSync('gnome-keyring-daemon', ['--replace', '--unlock', '--components=secrets'], { input: 'strongroom', stdio: ['pipe', 'ignore', 'ignore'] });
+  const again = await open('node.killed');
+  await again.set('dek.a', bytes('secret'));
+  const bus = ['--session', '--print-reply=literal', '--dest=org.freedesktop.DBus', '/org/freedesktop/DBus'];
+  const pid = execFileSync('dbus-send', [...bus, 'org.freedesktop.DBus.GetConnectionUnixProcessID', 'string:org.freedesktop.secrets'], { encoding: 'utf8' });
+  process.kill(Number(/(\d+)\s*$/.exec(pid)[1]), 'SIGKILL');
+  await assert.rejects(again.get('dek.a'), KeychainError);
+  await assert.rejects(again.accounts(), KeychainError);
+});

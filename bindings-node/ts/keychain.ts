@@ -1,0 +1,1 @@
+export { KeychainError, osKeychain } from './host/keychain-os.js';
