@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::util::{Ctx, output, retry, say};
+use super::apt;
+use crate::util::Ctx;
 
 /// Finds a browser, installs Debian's where none is found, and remembers it for later commands.
 ///
@@ -42,29 +43,10 @@ fn find(names: &[&str], places: impl Iterator<Item = PathBuf>) -> Option<PathBuf
 }
 
 fn install(ctx: &Ctx) -> Result<()> {
-    if output(ctx.cmd("apt-get").arg("--version")).is_err() {
-        bail!("{REMEDY}");
-    }
-    let root = output(ctx.cmd("id").arg("-u"))?.trim() == "0";
-    if !root && output(ctx.cmd("sudo").args(["-n", "true"])).is_err() {
-        bail!("{REMEDY}");
-    }
-    say("installing Debian's chromium (apt-get)");
-    let apt = |args: &[&str]| {
-        let mut command = if root { ctx.cmd("apt-get") } else { ctx.cmd("sudo") };
-        if !root {
-            command.args(["-n", "apt-get"]);
-        }
-        // Another installation on the same machine is waited for.
-        command.args(["-qq", "-o", "DPkg::Lock::Timeout=300"]).args(args);
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        retry("apt-get", || output(&mut command).map(drop))
-    };
-    apt(&["update"])?;
-    apt(&["install", "-y", "--no-install-recommends", "chromium"])?;
+    apt::install(ctx, &["chromium"], false, REMEDY)?;
     if !Path::new("/usr/bin/chromium").is_file() {
         // Installed once, and taken away by hand since.
-        apt(&["install", "-y", "--reinstall", "--no-install-recommends", "chromium"])?;
+        apt::install(ctx, &["chromium"], true, REMEDY)?;
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Set-up of a fresh machine. Each part says what it installs, is quick when there
 //! is nothing to do, and stops with a one-line remedy where it can't help.
 
+mod apt;
 mod browser;
+pub(crate) mod keyring;
 mod npm;
 mod prerequisites;
 mod python;

@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use super::{Needs, Stage, crate_package};
 use crate::{
     build::native::SOFT,
+    setup::keyring,
     shims::CIPHERS,
     util::{Ctx, files_below, output, run},
 };
@@ -38,6 +39,12 @@ pub(super) const STAGES: &[Stage] = &[
         about: "the Go adapter and loop on the local KMS and on moto",
         needs: Needs::Builds,
         run: go_kms,
+    },
+    Stage {
+        name: "keychain",
+        about: "the operating system's keychain from Node and Go, on a gnome-keyring",
+        needs: Needs::Builds,
+        run: keychain,
     },
     Stage {
         name: "vectors",
@@ -122,6 +129,33 @@ fn go_kms(ctx: &Ctx) -> Result<()> {
     for module in ["bindings-go/awskms", "examples/go-agent"] {
         let args = ["test", "-mod=readonly", "-count=1", "-tags", "kmsit", "./..."];
         run(ctx.cmd("go").args(args).current_dir(ctx.path(module)))?;
+    }
+    Ok(())
+}
+
+fn keychain(ctx: &Ctx) -> Result<()> {
+    keyring::installed(ctx)?;
+    let on_keyring = || {
+        let mut sh = ctx.cmd("sh");
+        sh.arg(ctx.path("xtask/tools/keyring.sh"));
+        sh
+    };
+    let module = ctx.path("bindings-go/keychain");
+    // Compiled here for the systems that it can't be run on.
+    for system in ["windows", "darwin"] {
+        let mut vet = ctx.cmd("go");
+        vet.args(["vet", "-mod=readonly", "."]).current_dir(&module);
+        run(vet.env("GOOS", system).env("CGO_ENABLED", "0"))?;
+    }
+    let go = ["go", "test", "-mod=readonly", "-count=1", "-tags", "keychainit", "./..."];
+    run(on_keyring().args(go).current_dir(&module))?;
+    let package = ctx.path("bindings-node");
+    let mut tests = files_below(&package.join("test-keychain"))?;
+    tests.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
+    let node = ["node", "--test", "--test-concurrency=1", "--test-reporter=spec"];
+    for test in tests {
+        // One that locks the keyring or kills the daemon harms no other.
+        run(on_keyring().args(node).arg(test).current_dir(&package))?;
     }
     Ok(())
 }
