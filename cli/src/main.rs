@@ -6,10 +6,15 @@ use clap::{Parser, Subcommand};
 
 mod inspect;
 mod kms;
+mod policy;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Kms { command: KmsCommand::Serve(options) } => kms::serve(&options),
+        Command::Kms { command } => match command {
+            KmsCommand::Serve(options) => kms::serve(&options),
+            KmsCommand::Policy(options) => policy::print_template(&options),
+            KmsCommand::CheckPolicy(options) => policy::check(&options),
+        },
         Command::Inspect(options) => inspect::run(&options),
     }
 }
@@ -37,4 +42,8 @@ enum Command {
 enum KmsCommand {
     /// Serve a strict development KMS on loopback; NOT for production
     Serve(kms::Options),
+    /// Print the key policy that holds the tenant rules, for AWS and the local KMS alike
+    Policy(policy::TemplateOptions),
+    /// Say what a key policy lets through; exit code 1 if that is more than the tenant rules
+    CheckPolicy(policy::CheckOptions),
 }

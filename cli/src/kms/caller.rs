@@ -4,7 +4,7 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
-use super::fault::Fault;
+use super::{fault::Fault, key::ACCOUNT};
 
 /// A caller as its credential names it.
 pub(crate) struct Caller {
@@ -14,6 +14,8 @@ pub(crate) struct Caller {
     pub(crate) tag: String,
     /// The region that the request was signed for: keys of other regions do not exist for it.
     pub(crate) region: String,
+    /// As it was given.
+    pub(crate) access_key_id: String,
 }
 
 impl Caller {
@@ -25,7 +27,12 @@ impl Caller {
     pub(crate) fn from_authorization(header: &str) -> Result<Self, Fault> {
         let (region, id) = credential(header).ok_or(Fault::IncompleteSignature)?;
         let org = org_of(id).ok_or(Fault::UnknownCaller)?;
-        Ok(Self { tag: encoded(&org), org, region: region.to_owned() })
+        Ok(Self { tag: encoded(&org), org, region: region.to_owned(), access_key_id: id.to_owned() })
+    }
+
+    /// The caller as AWS would name a role's session.
+    pub(crate) fn arn(&self) -> String {
+        format!("arn:aws:sts::{ACCOUNT}:assumed-role/strongroom/{}", self.access_key_id)
     }
 }
 

@@ -1,6 +1,9 @@
 //! The encryption context: read strictly, spelled one way, authenticated in every blob.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -15,8 +18,14 @@ impl Context {
     /// Bytes of all names and values together; AWS has the same limit.
     const MAX_BYTES: usize = 8192;
 
-    pub(crate) fn value(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether two names differ in case only.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        let names: BTreeSet<String> = self.0.keys().map(|name| name.to_ascii_lowercase()).collect();
+        names.len() != self.0.len()
     }
 
     /// The additional data of a blob: its header, then every part behind its own length, so that

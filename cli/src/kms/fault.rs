@@ -3,7 +3,7 @@
 /// A refusal. No text holds anything that a caller sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The tenant policy says no.
+    /// The key's policy says no, or only the key's own org may.
     AccessDenied,
     /// The key is disabled.
     Disabled,
@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     IncorrectKey,
     /// Changed bytes, or another encryption context.
     InvalidCiphertext,
+    /// A policy that can't be read, or uses what this KMS does not evaluate.
+    MalformedPolicy(&'static str),
     /// A member breaks a rule.
     Validation(&'static str),
     /// The operation, or what it was asked for, is not offered here.
@@ -53,6 +55,7 @@ impl Fault {
             Self::NotFound => "NotFoundException",
             Self::IncorrectKey => "IncorrectKeyException",
             Self::InvalidCiphertext => "InvalidCiphertextException",
+            Self::MalformedPolicy(_) => "MalformedPolicyDocumentException",
             Self::Validation(_) => "ValidationException",
             Self::Unsupported(_) => "UnsupportedOperationException",
             Self::Serialization => "SerializationException",
@@ -72,9 +75,10 @@ impl Fault {
     /// A sentence for people.
     pub(crate) fn message(self) -> &'static str {
         match self {
-            Self::AccessDenied => "the tenant policy does not allow this call",
+            Self::AccessDenied => "the key's policy does not allow this call",
             Self::Disabled => "the key is disabled",
             Self::InvalidState(text) | Self::Validation(text) | Self::Unsupported(text) => text,
+            Self::MalformedPolicy(text) => text,
             Self::NotFound => "no such key in this region",
             Self::IncorrectKey => "the ciphertext was made by another key than KeyId",
             Self::InvalidCiphertext => "changed ciphertext or another encryption context",

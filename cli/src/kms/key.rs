@@ -7,6 +7,7 @@ use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{fault::Fault, policy};
+use crate::policy::template;
 
 /// One key, as it stands in its file.
 #[derive(Clone, Serialize, Deserialize)]
@@ -26,8 +27,16 @@ pub(crate) struct Key {
     pub(crate) state: State,
     /// The tags it was made with; `strongroom-org` is always one of them.
     pub(crate) tags: Vec<Tag>,
+    /// Who may use it. Files from before there were policies have none: the template holds.
+    #[serde(default = "default_policy")]
+    pub(crate) policy: String,
     /// The secret.
     pub(crate) material: Material,
+}
+
+/// The policy of a key that is made without one.
+pub(crate) fn default_policy() -> String {
+    template(ACCOUNT, None)
 }
 
 /// A key's state.
@@ -108,6 +117,16 @@ impl Key {
             return Err(Fault::InvalidState("the key is not pending deletion"));
         }
         self.state = State::Disabled;
+        Ok(())
+    }
+
+    /// Replaces the policy.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidState`] while deletion is pending.
+    pub(crate) fn set_policy(&mut self, policy: String) -> Result<(), Fault> {
+        self.not_pending()?;
+        self.policy = policy;
         Ok(())
     }
 

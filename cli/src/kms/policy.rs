@@ -1,39 +1,40 @@
-//! The tenant policy: which org may do what with whose key.
-//!
-//! It is the policy that AWS would hold as `StringEquals` conditions on the caller's principal
-//! tag and on `kms:EncryptionContext:*`; everything it does not allow is denied.
+//! Which org may do what with whose key: uses by the key's policy, the rest by the key's org tag.
 
-use super::{caller::Caller, context::Context, fault::Fault, key::Key};
+use super::{
+    caller::Caller,
+    context::Context,
+    fault::Fault,
+    key::{ACCOUNT, Key, SPEC},
+};
+use crate::policy::{Decision, Policy, Request};
 
-/// A use of a key's material.
-#[derive(Clone, Copy)]
-pub(crate) enum Use {
-    /// `Decrypt` and `GenerateDataKey`: only the key's own org, for itself.
-    Own,
-    /// `Encrypt`: the own org wraps its record DEKs, any org shares its own with the key's org.
-    Encrypt,
-}
-
-/// Allows a use of `key`'s material.
+/// Allows a use of `key`'s material: what the key's policy says.
 ///
 /// # Errors
 /// [`Fault::AccessDenied`] otherwise.
-pub(crate) fn allow_use(action: Use, key: &Key, caller: &Caller, context: &Context) -> Result<(), Fault> {
-    let own = caller.tag == key.org();
-    let for_key_org = context.value(ORG) == Some(key.org());
-    let purpose = context.value(PURPOSE);
-    let allowed = match action {
-        Use::Own => own,
-        Use::Encrypt => {
-            let record = own && purpose == Some("record-dek");
-            let share = purpose == Some("share") && context.value(OWNER) == Some(caller.tag.as_str());
-            record || share
-        }
-    };
-    (for_key_org && allowed).then_some(()).ok_or(Fault::AccessDenied)
+pub(crate) fn allow_use(operation: &str, key: &Key, caller: &Caller, context: &Context) -> Result<(), Fault> {
+    // Conditions read names in any case. Of two names that differ in case only, nobody could say
+    // which one a condition means.
+    if context.is_ambiguous() {
+        return Err(Fault::AccessDenied);
+    }
+    let mut request = Request::new(operation, ACCOUNT, &caller.arn());
+    request.set("aws:PrincipalTag/strongroom-org", &caller.tag);
+    request.set("aws:SecureTransport", "false");
+    request.set("kms:EncryptionAlgorithm", SPEC);
+    for tag in &key.tags {
+        request.set(&format!("aws:ResourceTag/{}", tag.tag_key), &tag.tag_value);
+    }
+    for (name, value) in context.pairs() {
+        request.set_context(name, value);
+    }
+    // No key is made or read with a policy that can't be read.
+    let policy = Policy::parse(&key.policy).map_err(|_| Fault::Internal)?;
+    matches!(policy.evaluate(&request), Decision::Allow(_)).then_some(()).ok_or(Fault::AccessDenied)
 }
 
-/// Allows the description and the states of `key`: to its own org only.
+/// Allows the description, the states and the policy of `key`: to its own org only, whatever the
+/// policy says. Nobody else could shut it out, nor let others in.
 ///
 /// # Errors
 /// [`Fault::AccessDenied`] otherwise.
@@ -43,5 +44,3 @@ pub(crate) fn allow_manage(key: &Key, caller: &Caller) -> Result<(), Fault> {
 
 /// The tag of a key, and the pair of a context, that name the org whose CMK it is.
 pub(crate) const ORG: &str = "strongroom-org";
-const PURPOSE: &str = "strongroom-purpose";
-const OWNER: &str = "strongroom-owner";

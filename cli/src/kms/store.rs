@@ -16,6 +16,7 @@ use super::{
     fault::Fault,
     key::{Key, org_tag},
 };
+use crate::policy::Policy;
 
 /// All keys of one folder, held in memory and written through.
 pub(crate) struct Store {
@@ -158,7 +159,9 @@ fn read_all(folder: &Path) -> io::Result<BTreeMap<Uuid, Arc<Key>>> {
         let text = Zeroizing::new(fs::read(&path)?);
         let key = serde_json::from_slice::<Key>(&text)
             .ok()
-            .filter(|key| name == file_name(key.key_id) && org_tag(&key.tags).is_some())
+            .filter(|key| {
+                name == file_name(key.key_id) && org_tag(&key.tags).is_some() && Policy::parse(&key.policy).is_ok()
+            })
             .ok_or_else(|| told(&path, "is not a key file of strongroom kms"))?;
         keys.insert(key.key_id, Arc::new(key));
     }

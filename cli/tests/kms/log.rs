@@ -21,7 +21,7 @@ fn every_call_has_one_line_before_its_answer() {
         ("org-a", "DescribeKey", json!({ "KeyId": "alias/x" }), "NotFoundException", json!("alias/x")),
         ("org-a", "ListKeys", json!({}), "ok", Value::Null),
         ("org-a", "DescribeKey", json!({ "KeyId": key, "DryRun": true }), "ValidationException", Value::Null),
-        ("org-a", "PutKeyPolicy", json!({}), "UnsupportedOperationException", Value::Null),
+        ("org-a", "CreateGrant", json!({}), "UnsupportedOperationException", Value::Null),
         ("org-a", "DisableKey", json!({ "KeyId": key }), "ok", json!(key)),
         ("org-a", "GenerateDataKey", data_key, "DisabledException", json!(key)),
     ];

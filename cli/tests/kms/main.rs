@@ -9,4 +9,5 @@ mod harness;
 mod keys;
 mod log;
 mod members;
+mod policies;
 mod tenants;

@@ -9,8 +9,7 @@ fn other_operations_are_refused_by_name() {
     let kms = Server::new();
     let key = kms.key("org-a");
     for operation in [
-        "PutKeyPolicy",
-        "GetKeyPolicy",
+        "ListKeyPolicies",
         "ReEncrypt",
         "GenerateDataKeyWithoutPlaintext",
         "GenerateDataKeyPair",
@@ -80,7 +79,7 @@ fn a_member_that_is_not_honoured_is_refused() {
             "GrantTokens",
             "Recipient",
             "NumberOfBytes",
-            "Policy",
+            "KeyPolicy",
             "BypassPolicyLockoutSafetyCheck",
             "CustomKeyStoreId",
             "XksKeyId",

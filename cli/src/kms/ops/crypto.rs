@@ -11,7 +11,7 @@ use crate::kms::{
     context::Context,
     fault::Fault,
     key::SPEC,
-    policy::{self, Use},
+    policy,
 };
 
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ pub(super) fn generate_data_key(call: &mut Call<'_>) -> Result<Value, Fault> {
         return Err(Fault::Unsupported("this KMS makes AES_256 data keys only"));
     }
     let key = call.key(&members.key_id)?;
-    policy::allow_use(Use::Own, &key, call.caller, &context)?;
+    policy::allow_use("GenerateDataKey", &key, call.caller, &context)?;
     key.usable()?;
     let mut data_key = Zeroizing::new([0; 32]);
     getrandom::fill(data_key.as_mut_slice()).map_err(|_| Fault::Internal)?;
@@ -60,7 +60,7 @@ pub(super) fn encrypt(call: &mut Call<'_>) -> Result<Value, Fault> {
         return Err(Fault::Validation("Plaintext has 1 to 4096 bytes"));
     }
     let key = call.key(&members.key_id)?;
-    policy::allow_use(Use::Encrypt, &key, call.caller, &context)?;
+    policy::allow_use("Encrypt", &key, call.caller, &context)?;
     key.usable()?;
     let blob = blob::seal(&key.material, key.key_id, &context, &members.plaintext.0)?;
     Ok(json!({
@@ -95,7 +95,7 @@ pub(super) fn decrypt(call: &mut Call<'_>) -> Result<Value, Fault> {
         (None, Ok(blob)) => call.key_by_id(blob.key)?,
         (None, Err(fault)) => return Err(*fault),
     };
-    policy::allow_use(Use::Own, &key, call.caller, &context)?;
+    policy::allow_use("Decrypt", &key, call.caller, &context)?;
     let blob = blob?;
     if blob.key != key.key_id {
         return Err(Fault::IncorrectKey);

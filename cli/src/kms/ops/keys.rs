@@ -9,9 +9,10 @@ use uuid::Uuid;
 use crate::kms::{
     call::Call,
     fault::Fault,
-    key::{Key, Material, ORIGIN, SPEC, State, Tag, USAGE, Version, org_tag},
+    key::{Key, Material, ORIGIN, SPEC, State, Tag, USAGE, Version, default_policy, org_tag},
     policy,
 };
+use crate::policy::Policy;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -22,6 +23,7 @@ struct CreateKey {
     customer_master_key_spec: Option<String>,
     origin: Option<String>,
     multi_region: Option<bool>,
+    policy: Option<String>,
     #[serde(default)]
     tags: Vec<Tag>,
 }
@@ -45,6 +47,8 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, Fault> {
         return Err(Fault::Validation("Description has at most 8192 characters"));
     }
     check_tags(&members.tags)?;
+    let policy = members.policy.unwrap_or_else(default_policy);
+    check_policy(&policy)?;
     match org_tag(&members.tags) {
         None => return Err(Fault::Validation("CreateKey needs the tag strongroom-org")),
         Some(org) if org != call.caller.tag => return Err(Fault::AccessDenied),
@@ -58,6 +62,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, Fault> {
         created: call.now,
         state: State::Enabled,
         tags: members.tags,
+        policy,
         material: Material::generate()?,
     };
     let metadata = key.metadata();
@@ -152,6 +157,51 @@ pub(super) fn cancel_deletion(call: &mut Call<'_>) -> Result<Value, Fault> {
     let key = change(call, &members.key_id, Key::cancel_deletion)?;
     Ok(json!({ "KeyId": key.arn() }))
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct GetKeyPolicy {
+    key_id: String,
+    policy_name: Option<String>,
+}
+
+/// Gives a key's policy as it was set.
+pub(super) fn policy(call: &mut Call<'_>) -> Result<Value, Fault> {
+    let members: GetKeyPolicy = call.members()?;
+    check_policy_name(members.policy_name.as_deref())?;
+    let key = call.key(&members.key_id)?;
+    policy::allow_manage(&key, call.caller)?;
+    Ok(json!({ "Policy": key.policy, "PolicyName": POLICY_NAME }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct PutKeyPolicy {
+    key_id: String,
+    policy_name: Option<String>,
+    policy: String,
+}
+
+/// Replaces the rules for the use of a key.
+pub(super) fn put_policy(call: &mut Call<'_>) -> Result<(), Fault> {
+    let members: PutKeyPolicy = call.members()?;
+    check_policy_name(members.policy_name.as_deref())?;
+    let key = call.key(&members.key_id)?;
+    policy::allow_manage(&key, call.caller)?;
+    check_policy(&members.policy)?;
+    call.store.change(key.key_id, call.now, |key| key.set_policy(members.policy)).map(|_| ())
+}
+
+fn check_policy(text: &str) -> Result<(), Fault> {
+    Policy::parse(text).map(|_| ()).map_err(|error| Fault::MalformedPolicy(error.0))
+}
+
+fn check_policy_name(name: Option<&str>) -> Result<(), Fault> {
+    name.is_none_or(|name| name == POLICY_NAME).then_some(()).ok_or(Fault::Validation("PolicyName is default"))
+}
+
+/// The one name that AWS allows.
+const POLICY_NAME: &str = "default";
 
 fn change(
     call: &mut Call<'_>,
