@@ -12,11 +12,15 @@ mod field_contract;
 mod field_store;
 mod index;
 mod json_lines;
+mod kms;
+mod kms_vault;
 mod lock_file;
 mod memory;
 mod store;
 
 pub use field_store::{FieldPage, FieldPlace, FieldStore, MemoryFieldStore, StoredField};
 pub use json_lines::JsonLinesStore;
+pub use kms::{Kms, KmsAnswer};
+pub use kms_vault::{KmsVault, KmsVaultConfig, RotationCause};
 pub use memory::MemoryStore;
 pub use store::{RecordPlace, WrapStore};

@@ -5,7 +5,7 @@ use std::future::Future;
 use strongroom::{ActiveRow, DekRef, Error, RowKey, UsageRow, WrapRow};
 
 /// One record of an owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordPlace {
     /// The logical table.
     pub table: String,
