@@ -35,17 +35,12 @@ pub struct KmsVaultConfig<K, S> {
 impl<K, S> KmsVaultConfig<K, S> {
     /// A config with the default numbers.
     #[must_use]
-    pub fn new(
-        org: impl Into<String>,
-        cmks: HashMap<String, Vec<String>>,
-        kms: impl Into<Arc<K>>,
-        store: impl Into<Arc<S>>,
-    ) -> Self {
+    pub fn new(org: impl Into<String>, cmks: HashMap<String, Vec<String>>, kms: Arc<K>, store: Arc<S>) -> Self {
         Self {
             org: org.into(),
             cmks,
-            kms: kms.into(),
-            store: store.into(),
+            kms,
+            store,
             options: VaultOptions::default(),
             tries: 5,
             active_max_age: 300,
