@@ -79,13 +79,46 @@ test('a locked keychain is neither read nor unlocked', async () => {
   assert.ok(Date.now() - start < 15_000);
 });
 
+/** Starts an unlocked daemon in the place of the last one, and gives its process id. */
+async function restart() {
+  const args = ['--replace', '--unlock', '--components=secrets'];
+  execFileSync('gnome-keyring-daemon', args, { input: 'strongroom', stdio: ['pipe', 'ignore', 'ignore'] });
+  const ask = ['--session', '--print-reply=literal', '--dest=org.freedesktop.DBus', '/org/freedesktop/DBus'];
+  const method = 'org.freedesktop.DBus.GetConnectionUnixProcessID';
+  // It takes the place of the last one a moment later.
+  for (let tries = 0; ; tries += 1) {
+    const isUp = await open('node.restart').then(() => true, () => false);
+    if (isUp) break;
+    assert.ok(tries < 50, 'no daemon came back');
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  const pid = execFileSync('dbus-send', [...ask, method, 'string:org.freedesktop.secrets'], { encoding: 'utf8' });
+  return Number(/(\d+)\s*$/.exec(pid)[1]);
+}
+
+test('a daemon that hangs is an error in time, and keeps no process from its end', async () => {
+  const pid = await restart();
+  const start = Date.now();
+  try {
+    inOwnProcess({}, `
+      const keychain = await osKeychain().open('node.hangs');
+      await keychain.set('dek.a', new Uint8Array(3));
+      process.kill(${pid}, 'SIGSTOP');
+      for (const call of [() => keychain.get('dek.a'), () => keychain.accounts(), () => osKeychain().open('node.hangs')]) {
+        const error = await call().then(() => 'answered', (error) => error);
+        if (!(error instanceof KeychainError)) throw new Error(String(error));
+      }`);
+  } finally {
+    process.kill(pid, 'SIGKILL');
+  }
+  assert.ok(Date.now() - start < 30_000);
+});
+
 test('a daemon that was killed is an error', async () => {
-  execFileSync('gnome-keyring-daemon', ['--replace', '--unlock', '--components=secrets'], { input: 'strongroom', stdio: ['pipe', 'ignore', 'ignore'] });
-  const again = await open('node.killed');
-  await again.set('dek.a', bytes('secret'));
-  const bus = ['--session', '--print-reply=literal', '--dest=org.freedesktop.DBus', '/org/freedesktop/DBus'];
-  const pid = execFileSync('dbus-send', [...bus, 'org.freedesktop.DBus.GetConnectionUnixProcessID', 'string:org.freedesktop.secrets'], { encoding: 'utf8' });
-  process.kill(Number(/(\d+)\s*$/.exec(pid)[1]), 'SIGKILL');
-  await assert.rejects(again.get('dek.a'), KeychainError);
-  await assert.rejects(again.accounts(), KeychainError);
+  const pid = await restart();
+  const keychain = await open('node.killed');
+  await keychain.set('dek.a', bytes('secret'));
+  process.kill(pid, 'SIGKILL');
+  await assert.rejects(keychain.get('dek.a'), KeychainError);
+  await assert.rejects(keychain.accounts(), KeychainError);
 });

@@ -7,7 +7,8 @@ import type { Keychain, Keychains } from "./keychain.js";
  *
  * There is no fall-back: where the store is absent, locked or doesn't answer within 5 s, calls reject with a
  * `KeychainError`, and the vault keeps in memory what it has. On Linux that includes a machine whose kernel
- * could keep the secret.
+ * could keep the secret. Where an entry of a locked keychain is written or read, the system may ask the person
+ * to unlock it; that isn't waited for.
  *
  * `accounts` gets the secrets with their names from `@napi-rs/keyring`, as strings that can't be overwritten.
  */
@@ -25,7 +26,6 @@ async function open(service: string): Promise<Keychain> {
   const keychain = new OsKeychain(await load(), checked);
   // One that is absent or locked is found now, not at the first DEK.
   await keychain.accounts();
-  await keychain.get("strongroom");
   return keychain;
 }
 
@@ -58,6 +58,8 @@ class OsKeychain implements Keychain {
   }
 
   async accounts(): Promise<string[]> {
+    // The module's list is neither pinned nor bounded: on a daemon that hangs, the process could never end.
+    await this.get("strongroom");
     const found = await this.#ask(() => this.#module.findCredentialsAsync(this.#service));
     return found.map(({ account }) => account);
   }
