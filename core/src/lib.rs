@@ -12,6 +12,7 @@ extern crate std;
 mod base64;
 mod binding;
 mod cache;
+mod cipher;
 mod clock;
 mod dek;
 mod envelope;

@@ -5,13 +5,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, optimization_barrier};
 
+use crate::cipher::Cipher;
 use crate::{DekRef, Error, Identity, Platform};
 
 /// Bytes of an IV (DESIGN 3.3: 96 bits, random).
@@ -105,7 +104,7 @@ impl fmt::Debug for Dek {
 /// A DEK with its key schedule, ready to work, and who it is.
 pub(crate) struct DekKey {
     dek: Dek,
-    cipher: Aes256Gcm,
+    cipher: Cipher,
     identity: Identity,
     dek_ref: DekRef,
 }
@@ -116,7 +115,7 @@ impl DekKey {
         // Release builds leave copies of the key schedule on the stack: one is made there
         // before it is moved to the heap.
         with_clean_stack::<SETUP_DEPTH, _>(|| {
-            let cipher = Aes256Gcm::new((&*dek.0).into());
+            let cipher = Cipher::new(&dek.0);
             Arc::new(Self { cipher, dek, identity, dek_ref })
         })
     }
@@ -154,9 +153,7 @@ impl DekKey {
         ciphertext: &mut [u8],
         tag: &mut [u8; TAG_LEN],
     ) -> Result<(), Error> {
-        let buffer = InOutBuf::new(plaintext, ciphertext).map_err(|_| Error::Internal)?;
-        let made = with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.encrypt_inout_detached(iv.into(), aad, buffer));
-        *tag = made.map_err(|_| Error::Internal)?.into();
+        *tag = with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.encrypt(iv, aad, plaintext, ciphertext))?;
         Ok(())
     }
 
@@ -173,9 +170,7 @@ impl DekKey {
         tag: &[u8; TAG_LEN],
         plaintext: &mut [u8],
     ) -> Result<(), Error> {
-        let buffer = InOutBuf::new(ciphertext, plaintext).map_err(|_| Error::Internal)?;
-        with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.decrypt_inout_detached(iv.into(), aad, buffer, tag.into()))
-            .map_err(|_| Error::AuthFailed)
+        with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.decrypt(iv, aad, ciphertext, tag, plaintext))
     }
 }
 

@@ -10,7 +10,17 @@ use crate::util::{Ctx, output};
 pub(super) fn check(ctx: &Ctx) -> Result<String> {
     let features = features(&output(ctx.cargo("metadata").args(["--no-deps", "--format-version=1"]))?)?;
     let mut tree = ctx.cargo("tree");
-    tree.args(["-p", "strongroom", "--no-default-features", "--edges", "normal", "--prefix", "none"]);
+    tree.args([
+        "-p",
+        "strongroom",
+        "--no-default-features",
+        "--features",
+        "aes",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+    ]);
     let count = count(&output(tree.args(["--features", &features]))?);
     if count > MOST {
         bail!("{count} crates with the features {features:?}, at most {MOST} are allowed");

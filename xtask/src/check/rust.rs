@@ -22,7 +22,7 @@ pub(super) fn linted(ctx: &Ctx) -> Result<String> {
     let but_node = ["--workspace", "--all-targets", "--exclude", "strongroom-node"];
     output(ctx.cargo("clippy").args(but_node).args(deny))?;
     output(ctx.cargo("clippy").args(["-p", "strongroom-node", "--features", "hazmat"]).args(deny))?;
-    output(ctx.cargo("clippy").args(["-p", "strongroom", "--no-default-features"]).args(deny))?;
+    output(ctx.cargo("clippy").args(["-p", "strongroom", "--no-default-features", "--features", "aes"]).args(deny))?;
     output(ctx.cargo("clippy").args(["-p", "strongroom-node", "-p", "strongroom-c"]).args(deny))?;
     for package in ["strongroom-wasm", "strongroom-wasm-reports"] {
         // One at a time: together, the one would turn on the other's std.
@@ -40,7 +40,7 @@ pub(super) fn documented(ctx: &Ctx) -> Result<String> {
 }
 
 pub(super) fn bare_metal(ctx: &Ctx) -> Result<String> {
-    let args = ["-p", "strongroom", "--no-default-features", "--target", BARE_METAL];
+    let args = ["-p", "strongroom", "--no-default-features", "--features", "aes", "--target", BARE_METAL];
     output(ctx.cargo("build").args(args))?;
     Ok(BARE_METAL.to_owned())
 }
