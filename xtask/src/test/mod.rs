@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test of every host, as stages of one table.
 
 mod crate_package;
+mod fleet;
 mod stages;
 
 use std::time::{Duration, Instant};

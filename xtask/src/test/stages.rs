@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Needs, Stage, crate_package};
+use super::{Needs, Stage, crate_package, fleet};
 use crate::{
     build::native::SOFT,
     setup::keyring,
@@ -75,6 +75,12 @@ pub(super) const STAGES: &[Stage] = &[
         about: "each host seals, every other opens, on released artefacts",
         needs: Needs::Builds,
         run: |ctx| conformance(ctx, &["exchange", "--messages", "200"]),
+    },
+    Stage {
+        name: "fleet",
+        about: "Node and Go on one store: killed at each point, racing, counting seals together",
+        needs: Needs::Builds,
+        run: fleet::test,
     },
     Stage { name: "cipher", about: "NIST's and Wycheproof's AES-256-GCM cases", needs: Needs::Builds, run: cipher },
     Stage {
