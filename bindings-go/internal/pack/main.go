@@ -1,4 +1,4 @@
-// Command pack writes the module and its adapter as a module proxy serves them:
+// Command pack writes the modules as a module proxy serves them:
 //
 //	go run ./internal/pack FOLDER
 //	GOPROXY=file://FOLDER go get strongroom.dev/go
@@ -33,6 +33,9 @@ var modules = []module{
 		"*.go", "storetest/*.go", "strongroom.h", "cgo.h", "README.md", "libstrongroom_*.a", "../LICENSE-*",
 	}},
 	{path: "strongroom.dev/go/awskms", folder: "awskms", packed: []string{
+		"*.go", "go.sum", "README.md", "../../LICENSE-*",
+	}},
+	{path: "strongroom.dev/go/keychain", folder: "keychain", packed: []string{
 		"*.go", "go.sum", "README.md", "../../LICENSE-*",
 	}},
 }
