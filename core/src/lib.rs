@@ -17,6 +17,8 @@ mod clock;
 mod dek;
 mod envelope;
 mod error;
+#[cfg(feature = "external-aead")]
+pub mod external;
 #[cfg(feature = "hazmat")]
 pub mod hazmat;
 mod json;

@@ -1,5 +1,7 @@
 //! The sealed form of one field: frame, printable form and what can be read without a key.
 
+#[cfg(feature = "external-aead")]
+pub(crate) mod external;
 pub(crate) mod v1;
 
 use alloc::string::String;

@@ -28,12 +28,12 @@ pub(crate) const fn ciphertext_len(plaintext_len: usize, padded: bool) -> usize 
 /// An envelope whose frame is sound. Nothing of it is authenticated yet.
 #[derive(Clone, Copy)]
 pub(crate) struct Frame<'a> {
-    header: &'a [u8; AAD_HEADER],
+    pub(super) header: &'a [u8; AAD_HEADER],
     pub(crate) dek_ref: &'a [u8; DekRef::LEN],
     pub(crate) padded: bool,
-    iv: &'a [u8; IV_LEN],
-    ciphertext: &'a [u8],
-    tag: &'a [u8; TAG_LEN],
+    pub(super) iv: &'a [u8; IV_LEN],
+    pub(super) ciphertext: &'a [u8],
+    pub(super) tag: &'a [u8; TAG_LEN],
 }
 
 impl<'a> Frame<'a> {
@@ -150,7 +150,7 @@ pub(crate) fn seal_into(
     sealed.map(|()| total)
 }
 
-fn frame_header(dek_ref: &DekRef, padded: bool, ct_len: u32) -> [u8; AAD_HEADER] {
+pub(super) fn frame_header(dek_ref: &DekRef, padded: bool, ct_len: u32) -> [u8; AAD_HEADER] {
     let mut header = [0; AAD_HEADER];
     if let Some((head, rest)) = header.split_first_chunk_mut()
         && let Some((name, len)) = rest.split_first_chunk_mut()
@@ -167,7 +167,7 @@ fn max_ciphertext(field_limit: usize, padded: bool) -> usize {
     ciphertext_len(field_limit, padded)
 }
 
-fn pad(plaintext: &[u8], block: &mut [u8]) {
+pub(super) fn pad(plaintext: &[u8], block: &mut [u8]) {
     if let Some((text, rest)) = block.split_at_mut_checked(plaintext.len()) {
         text.copy_from_slice(plaintext);
         rest.zeroize();
@@ -178,7 +178,7 @@ fn pad(plaintext: &[u8], block: &mut [u8]) {
 }
 
 /// The plaintext before canonical padding: the mark stands in the last block, zeros behind it.
-fn unpad(padded: &[u8]) -> Option<&[u8]> {
+pub(super) fn unpad(padded: &[u8]) -> Option<&[u8]> {
     let end = padded.iter().rposition(|byte| *byte != 0)?;
     let canonical = padded.get(end) == Some(&PAD_MARK) && padded.len().saturating_sub(end) <= PAD_BLOCK;
     if canonical { padded.get(..end) } else { None }

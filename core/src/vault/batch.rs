@@ -116,11 +116,16 @@ impl Vault {
 
     /// Does one item, into `out`; says how many bytes.
     pub(super) fn one(&self, item: &Item<'_>, out: &mut [u8]) -> Result<usize, Error> {
+        item.run(&self.plan_one(item)?, out)
+    }
+
+    /// [`Self::plan`] of one item.
+    pub(super) fn plan_one(&self, item: &Item<'_>) -> Result<Plan, Error> {
         let mut plan = Plan { key: self.key_for(&mut *self.enter()?, item)?, iv: [0; IV_LEN] };
         if item.is_seal() {
             self.draw_iv(plan.key.dek_ref(), &mut plan.iv)?;
         }
-        item.run(&plan, out)
+        Ok(plan)
     }
 
     fn key_for(&self, state: &mut State, item: &Item<'_>) -> Result<Arc<DekKey>, Error> {
@@ -154,9 +159,9 @@ pub(super) enum Work {
 
 /// What an item needs besides itself.
 pub(super) struct Plan {
-    key: Arc<DekKey>,
+    pub(super) key: Arc<DekKey>,
     /// Only where it is sealed.
-    iv: [u8; IV_LEN],
+    pub(super) iv: [u8; IV_LEN],
 }
 
 impl<'a> Item<'a> {

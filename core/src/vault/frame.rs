@@ -48,7 +48,7 @@ impl Vault {
 
 /// # Errors
 /// [`Error::BadInput`] if the frame itself is at fault; a string at fault is its item's own error.
-fn read_items(frame: &[u8], seal: bool) -> Result<Vec<Item<'_>>, Error> {
+pub(super) fn read_items(frame: &[u8], seal: bool) -> Result<Vec<Item<'_>>, Error> {
     let mut reader = Reader { rest: frame, sound: true };
     let mut items = Vec::new();
     while reader.sound && !reader.rest.is_empty() {

@@ -4,6 +4,8 @@
 //! does its AES outside it, so opens run side by side.
 
 mod batch;
+#[cfg(feature = "external-aead")]
+mod external;
 mod frame;
 mod held;
 mod keychain;

@@ -122,6 +122,21 @@ impl Vault {
         envelope: &[u8],
         options: ResealOptions,
     ) -> Result<Vec<u8>, Error> {
+        let (frame, options) = self.check_move(from, to, envelope, options)?;
+        let mut plaintext = Wiped(alloc::vec![0; frame.max_plaintext()]);
+        let len = self.one(&Item::new(*from, envelope, Work::Open), &mut plaintext.0)?;
+        let plaintext = plaintext.0.get(..len).ok_or(Error::Internal)?;
+        self.seal(to, plaintext, options)
+    }
+
+    /// What is judged of a move before anything is opened, and how its result is sealed.
+    pub(super) fn check_move<'a>(
+        &self,
+        from: &Binding<'_>,
+        to: &Binding<'_>,
+        envelope: &'a [u8],
+        options: ResealOptions,
+    ) -> Result<(Frame<'a>, SealOptions), Error> {
         let frame = Frame::read(envelope, self.settings.field_limit);
         let (frame, record) = {
             let state = self.enter()?;
@@ -137,13 +152,10 @@ impl Vault {
         if record && (from.table() != to.table() || from.record() != to.record()) {
             return Err(Error::BadInput);
         }
-        let mut plaintext = Wiped(alloc::vec![0; frame.max_plaintext()]);
-        let len = self.one(&Item::new(*from, envelope, Work::Open), &mut plaintext.0)?;
-        let plaintext = plaintext.0.get(..len).ok_or(Error::Internal)?;
         let kept = if record { Scope::Record } else { Scope::Org };
         let options =
             SealOptions { scope: options.scope.unwrap_or(kept), padded: options.padded.unwrap_or(frame.padded) };
-        self.seal(to, plaintext, options)
+        Ok((frame, options))
     }
 
     /// The DEK to seal under, its use counted.

@@ -29,9 +29,7 @@ impl Vault {
         let identity = Identity::record(org, table, record, version)?;
         check_created(created)?;
         let mut state = self.enter()?;
-        state.check_org(org)?;
-        let kek = state.active_dek(org)?;
-        let key = DekKey::new(Dek::generate(&*self.platform)?, identity);
+        let (kek, key) = self.new_record_dek(&mut state, org, identity)?;
         let row = self.local_row(&mut state, &kek, &key, org, created)?;
         state.take_in(key, org, self.settings.ttl, Some(kek.dek_ref().as_bytes()))?;
         Ok(row)
@@ -48,13 +46,21 @@ impl Vault {
         check_ref(dek_ref)?;
         check_created(created)?;
         let mut state = self.enter()?;
-        state.check_org(org)?;
-        let key = record_dek(&mut state, dek_ref)?;
-        if state.deks.get(dek_ref).is_none_or(|held| held.reader != org) {
-            return Err(Error::BadInput);
-        }
-        let kek = state.active_dek(org)?;
+        let (kek, key) = held_record_dek(&mut state, org, dek_ref)?;
         self.local_row(&mut state, &kek, &key, org, created)
+    }
+
+    /// A DEK for a record, not held yet, and the one to wrap it under.
+    pub(super) fn new_record_dek(
+        &self,
+        state: &mut State,
+        org: &str,
+        identity: Identity,
+    ) -> Result<(Arc<DekKey>, Arc<DekKey>), Error> {
+        state.check_org(org)?;
+        let kek = state.active_dek(org)?;
+        let key = DekKey::new(Dek::generate(&*self.platform)?, identity);
+        Ok((kek, key))
     }
 
     fn local_row(
@@ -128,8 +134,22 @@ impl Vault {
     }
 }
 
-fn check_ref(dek_ref: &[u8]) -> Result<(), Error> {
+pub(super) fn check_ref(dek_ref: &[u8]) -> Result<(), Error> {
     if dek_ref.len() == DekRef::LEN { Ok(()) } else { Err(Error::BadInput) }
+}
+
+/// A record DEK that is held for `org`, and the one to wrap it under.
+pub(super) fn held_record_dek(
+    state: &mut State,
+    org: &str,
+    dek_ref: &[u8],
+) -> Result<(Arc<DekKey>, Arc<DekKey>), Error> {
+    state.check_org(org)?;
+    let key = record_dek(state, dek_ref)?;
+    if state.deks.get(dek_ref).is_none_or(|held| held.reader != org) {
+        return Err(Error::BadInput);
+    }
+    Ok((state.active_dek(org)?, key))
 }
 
 fn record_dek(state: &mut State, dek_ref: &[u8]) -> Result<Arc<DekKey>, Error> {

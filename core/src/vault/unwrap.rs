@@ -69,7 +69,7 @@ impl Vault {
     }
 }
 
-fn check_reader(state: &State, org: &str, row: &WrapRow) -> Result<(), Error> {
+pub(super) fn check_reader(state: &State, org: &str, row: &WrapRow) -> Result<(), Error> {
     state.check_org(org)?;
     state.check_row(row)?;
     if row.reader() == org { Ok(()) } else { Err(Error::RowInconsistent) }

@@ -7,6 +7,10 @@ use zeroize::Zeroizing;
 
 use super::row::{Provider, Purpose, RowParts, WrapRow, push_wrap_context};
 use crate::base64::Base64;
+#[cfg(feature = "external-aead")]
+use crate::external::Step;
+#[cfg(feature = "external-aead")]
+use crate::secrets::Wiped;
 use crate::secrets::{Dek, DekKey, IV_LEN, TAG_LEN};
 use crate::text::check;
 use crate::{DekKind, DekRef, Error, Platform};
@@ -74,16 +78,39 @@ impl<'a> LocalWrap<'a> {
     /// [`Error::RowInconsistent`] if `kek` is not the reader's org DEK, [`Error::AuthFailed`],
     /// [`Error::KeyMismatch`].
     pub(crate) fn unwrap(&self, kek: &DekKey) -> Result<Arc<DekKey>, Error> {
+        let aad = self.aad(kek)?;
+        let mut bytes = Zeroizing::new([0; Dek::LEN]);
+        kek.decrypt(self.iv, &aad, self.ciphertext, self.tag, &mut *bytes)?;
+        admit_unwrapped(self.row, &mut *bytes)
+    }
+
+    /// The AAD under the reader's org DEK.
+    ///
+    /// # Errors
+    /// [`Error::RowInconsistent`] if `kek` is not that.
+    fn aad(&self, kek: &DekKey) -> Result<Vec<u8>, Error> {
         if !serves_as_kek(kek, self.row.reader()) {
             return Err(Error::RowInconsistent);
         }
         let mut aad = self.head.to_vec();
         push_wrap_context(&mut aad, self.row.parts());
-        let mut bytes = Zeroizing::new([0; Dek::LEN]);
-        kek.decrypt(self.iv, &aad, self.ciphertext, self.tag, &mut *bytes)?;
-        let dek = Dek::take(&mut *bytes)?;
-        DekKey::admit(dek, self.row.parts().identity.clone(), self.row.dek_ref())
+        Ok(aad)
     }
+
+    /// [`Self::unwrap`] as far as the cipher.
+    #[cfg(feature = "external-aead")]
+    pub(crate) fn step(&self, kek: &Arc<DekKey>) -> Result<Step, Error> {
+        let aad = self.aad(kek)?;
+        Ok(Step::open(Arc::clone(kek), *self.iv, aad, self.ciphertext, self.tag))
+    }
+}
+
+/// Takes what a local wrap held, and wipes where it was; it must be the DEK that the row names.
+///
+/// # Errors
+/// [`Error::KeyMismatch`].
+pub(crate) fn admit_unwrapped(row: &WrapRow, bytes: &mut [u8]) -> Result<Arc<DekKey>, Error> {
+    DekKey::admit(Dek::take(bytes)?, row.parts().identity.clone(), row.dek_ref())
 }
 
 /// Wraps a record DEK for `reader` under its org DEK.
@@ -97,6 +124,31 @@ pub(crate) fn seal_local(
     created: u64,
     iv: &[u8; IV_LEN],
 ) -> Result<WrapRow, Error> {
+    let (mut row, aad) = local_row(kek, key, reader, created)?;
+    let (mut ciphertext, mut tag) = ([0; Dek::LEN], [0; TAG_LEN]);
+    kek.encrypt(iv, &aad, key.dek().expose(), &mut ciphertext, &mut tag)?;
+    row.blob.extend_from_slice(iv);
+    row.blob.extend_from_slice(&ciphertext);
+    row.blob.extend_from_slice(&tag);
+    Ok(row.into())
+}
+
+/// [`seal_local`] as far as the cipher; its row lacks the IV and what the cipher gives.
+#[cfg(feature = "external-aead")]
+pub(crate) fn local_step(
+    kek: &Arc<DekKey>,
+    key: &DekKey,
+    reader: &str,
+    created: u64,
+    iv: [u8; IV_LEN],
+) -> Result<(RowParts, Step), Error> {
+    let (mut row, aad) = local_row(kek, key, reader, created)?;
+    row.blob.extend_from_slice(&iv);
+    Ok((row, Step::seal(Arc::clone(kek), iv, aad, Wiped(key.dek().expose().to_vec()))))
+}
+
+/// The row up to its IV, and the AAD.
+fn local_row(kek: &DekKey, key: &DekKey, reader: &str, created: u64) -> Result<(RowParts, Vec<u8>), Error> {
     check(reader)?;
     let identity = key.identity();
     if identity.kind() != DekKind::Record || !serves_as_kek(kek, reader) {
@@ -117,12 +169,7 @@ pub(crate) fn seal_local(
     row.blob.extend_from_slice(kek.dek_ref().as_bytes());
     let mut aad = row.blob.clone();
     push_wrap_context(&mut aad, &row);
-    let (mut ciphertext, mut tag) = ([0; Dek::LEN], [0; TAG_LEN]);
-    kek.encrypt(iv, &aad, key.dek().expose(), &mut ciphertext, &mut tag)?;
-    row.blob.extend_from_slice(iv);
-    row.blob.extend_from_slice(&ciphertext);
-    row.blob.extend_from_slice(&tag);
-    Ok(row.into())
+    Ok((row, aad))
 }
 
 /// An IV of its own for each wrap.
