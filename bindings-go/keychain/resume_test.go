@@ -5,10 +5,12 @@ package keychain_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	strongroom "strongroom.dev/go"
@@ -48,7 +50,7 @@ func turned(from []byte) []byte {
 }
 
 // resumed makes a vault on a JSON-lines store; warnings fail the test.
-func resumed(t *testing.T, path string) (*strongroom.KmsVault, *blobKms) {
+func resumed(t *testing.T, path, service string) (*strongroom.KmsVault, *blobKms) {
 	t.Helper()
 	store, err := strongroom.OpenJSONLinesStore(path)
 	if err != nil {
@@ -93,7 +95,7 @@ func TestASecondProcessGoesOnFromTheKeychain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, kms := resumed(t, rows)
+	v, kms := resumed(t, rows, service)
 	opens(t, v, envelope)
 	if kms.calls != 0 {
 		t.Fatalf("%d KMS calls after a restart", kms.calls)
@@ -115,11 +117,11 @@ func TestASecondProcessGoesOnFromTheKeychain(t *testing.T) {
 	if err := os.WriteFile(back, old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	v, _ = resumed(t, back)
+	v, _ = resumed(t, back, service)
 	if _, err := v.Seal(t.Context(), password, nil, strongroom.SealOptions{}); !errors.Is(err, strongroom.ErrActiveRollback) {
 		t.Fatalf("sealed on an older active row: %v", err)
 	}
-	v, kms = resumed(t, rows)
+	v, kms = resumed(t, rows, service)
 	opens(t, v, envelope)
 	if kms.calls != 1 {
 		t.Fatalf("%d KMS calls after a sign-out", kms.calls)
@@ -127,7 +129,7 @@ func TestASecondProcessGoesOnFromTheKeychain(t *testing.T) {
 }
 
 func firstSession(t *testing.T, dir string) {
-	v, kms := resumed(t, filepath.Join(dir, "rows.jsonl"))
+	v, kms := resumed(t, filepath.Join(dir, "rows.jsonl"), service)
 	if _, err := v.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -141,4 +143,75 @@ func firstSession(t *testing.T, dir string) {
 	if kms.calls != 1 {
 		t.Fatalf("%d KMS calls for a rotation", kms.calls)
 	}
+}
+
+func TestWhatIsOverOrOfATombstonedOrgIsDeletedAtTheStart(t *testing.T) {
+	spoil := map[string]func(t *testing.T, k strongroom.Keychain, account string, store strongroom.WrapStore){
+		"over": func(t *testing.T, k strongroom.Keychain, account string, _ strongroom.WrapStore) {
+			secret, err := k.Get(account)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var entry map[string]any
+			if err := json.Unmarshal(secret, &entry); err != nil {
+				t.Fatal(err)
+			}
+			entry["expires"] = 1
+			secret, _ = json.Marshal(entry)
+			set(t, k, account, secret)
+		},
+		"tombstoned": func(t *testing.T, _ strongroom.Keychain, _ string, store strongroom.WrapStore) {
+			active, err := store.Active(t.Context(), "acme")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var row map[string]any
+			if err := json.Unmarshal([]byte(active.JSON()), &row); err != nil {
+				t.Fatal(err)
+			}
+			row["state"], row["rev"] = "tombstoned", 2
+			text, _ := json.Marshal(row)
+			if err := store.CompareAndSetActive(t.Context(), strongroom.ActiveRowFromJSON(text)); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+	for name, spoil := range spoil {
+		t.Run(name, func(t *testing.T) {
+			rows, service := filepath.Join(t.TempDir(), "rows.jsonl"), "go."+name
+			v, _ := resumed(t, rows, service)
+			if _, err := v.Rotate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			k := open(t, service)
+			account := dekOf(t, k)
+			if account == "" {
+				t.Fatal("no entry of the DEK")
+			}
+			store, err := strongroom.OpenJSONLinesStore(rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			spoil(t, k, account, store)
+			resumed(t, rows, service)
+			if left := dekOf(t, k); left != "" {
+				t.Fatalf("left: %s", left)
+			}
+		})
+	}
+}
+
+// dekOf is the account of the service's DEK, "" without one.
+func dekOf(t *testing.T, k strongroom.Keychain) string {
+	t.Helper()
+	accounts, err := k.Accounts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, account := range accounts {
+		if strings.HasPrefix(account, "dek.") {
+			return account
+		}
+	}
+	return ""
 }
