@@ -4,6 +4,7 @@ package awskms_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -148,10 +149,13 @@ func (s *server) logged(operation, callerOrg string) []string {
 	s.must(err)
 	var results []string
 	for line := range strings.Lines(string(text)) {
-		var entry struct{ CallerOrg, Operation, Result string }
+		var entry struct {
+			EventName, ErrorCode string
+			AdditionalEventData  struct{ CallerOrg string }
+		}
 		s.must(json.Unmarshal([]byte(line), &entry))
-		if entry.Operation == operation && entry.CallerOrg == callerOrg {
-			results = append(results, entry.Result)
+		if entry.EventName == operation && entry.AdditionalEventData.CallerOrg == callerOrg {
+			results = append(results, cmp.Or(entry.ErrorCode, "ok"))
 		}
 	}
 	return results

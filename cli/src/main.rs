@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
 mod inspect;
 mod kms;
 mod policy;
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
             KmsCommand::Policy(options) => policy::print_template(&options),
             KmsCommand::CheckPolicy(options) => policy::check(&options),
         },
+        Command::Audit { command } => audit::run(&command),
         Command::Inspect(options) => inspect::run(&options),
     }
 }
@@ -33,6 +35,11 @@ enum Command {
     Kms {
         #[command(subcommand)]
         command: KmsCommand,
+    },
+    /// What a log of KMS calls proves
+    Audit {
+        #[command(subcommand)]
+        command: audit::Command,
     },
     /// Print what an envelope's header says; needs no key and proves nothing
     Inspect(inspect::Options),

@@ -21,7 +21,7 @@ export async function serveKms(dir, origins = []) {
     endpoint: JSON.parse(line).endpoint,
     /** What was asked of it, in order. */
     operations: () =>
-      readFileSync(join(dir, 'log.jsonl'), 'utf8').trim().split('\n').map((entry) => JSON.parse(entry).operation),
+      readFileSync(join(dir, 'log.jsonl'), 'utf8').trim().split('\n').map((entry) => JSON.parse(entry).eventName),
     close: () => child.kill(),
   };
 }

@@ -7,6 +7,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use super::{fault::Fault, key::ACCOUNT};
 
 /// A caller as its credential names it.
+#[derive(Clone)]
 pub(crate) struct Caller {
     /// The org's id.
     pub(crate) org: String,

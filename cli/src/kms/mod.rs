@@ -48,8 +48,8 @@ impl Kms {
     fn answer(&self, request: Result<Request, Fault>) -> Reply {
         let mut note = Note::default();
         let outcome = request.and_then(|request| self.call(&request, &mut note));
-        note.result = outcome.as_ref().err().map_or("ok", |fault| fault.name());
-        match self.log.write(note) {
+        note.error = outcome.as_ref().err().map(|fault| fault.name());
+        match self.log.write(&note) {
             // What the log does not witness did not happen, as far as the caller learns.
             Err(_) => Reply::fault(Fault::Internal),
             Ok(()) => outcome.unwrap_or_else(Reply::fault),
@@ -61,7 +61,7 @@ impl Kms {
         note.operation = Some(operation.to_owned());
         let header = request.authorization.as_deref().ok_or(Fault::MissingToken)?;
         let caller = Caller::from_authorization(header)?;
-        note.caller_org = Some(caller.org.clone());
+        note.caller = Some(caller.clone());
         let left = self.throttle.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if left.is_ok() {
             return Err(Fault::Throttled);

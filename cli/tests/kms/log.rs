@@ -29,9 +29,7 @@ fn every_call_has_one_line_before_its_answer() {
         kms.call(org, operation, &members);
         let log = kms.log();
         assert_eq!(log.len(), count + 2, "CreateKey's line and one for each call");
-        let mut line = log.last().unwrap().clone();
-        assert!(line["time"].as_u64().unwrap() > 1_700_000_000_000);
-        line.as_object_mut().unwrap().remove("time");
+        let line = log.last().unwrap().clone();
         let context = members.get("EncryptionContext").unwrap_or(&Value::Null);
         let expected = json!({
             "callerOrg": org, "operation": operation, "keyId": key, "encryptionContext": context, "result": result,

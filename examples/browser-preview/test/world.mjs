@@ -34,7 +34,7 @@ export async function startWorld() {
     options: { ...world, org: 'northwind', port, manifest: fileURLToPath(new URL('../../product/fields.json', import.meta.url)) },
     folder,
     /** The KMS's log: what was asked, in order. */
-    log: () => readFileSync(join(folder, 'kms/log.jsonl'), 'utf8').trim().split('\n').map((text) => JSON.parse(text)),
+    log: () => readFileSync(join(folder, 'kms/log.jsonl'), 'utf8').trim().split('\n').map(called),
     close() {
       kms.kill('SIGKILL');
       rmSync(folder, { recursive: true });
@@ -70,4 +70,10 @@ async function freePort() {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** What a line of the log says, which has CloudTrail's shape. */
+function called(line) {
+  const { eventName, errorCode, additionalEventData: { callerOrg } } = JSON.parse(line);
+  return { callerOrg, operation: eventName, result: errorCode ?? 'ok' };
 }

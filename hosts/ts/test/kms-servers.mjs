@@ -31,7 +31,7 @@ export async function localKms(...args) {
   let running = await start(...args);
   return {
     get endpoint() { return running.endpoint; },
-    log: () => readFileSync(join(dir, "log.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line)),
+    log: () => readFileSync(join(dir, "log.jsonl"), "utf8").trim().split("\n").map(called),
     async restart(...more) {
       await end(running.server);
       running = await start(...more);
@@ -96,4 +96,10 @@ function freePort() {
       probe.close(() => done(port));
     });
   });
+}
+
+/** What a line of the log says, which has CloudTrail's shape. */
+function called(line) {
+  const { eventName, errorCode, requestParameters, additionalEventData: { callerOrg } } = JSON.parse(line);
+  return { callerOrg, operation: eventName, result: errorCode ?? "ok", ...requestParameters };
 }

@@ -79,19 +79,20 @@ pub(super) struct Call {
 impl Call {
     fn of(line: &str) -> Result<Self> {
         let line: Value = serde_json::from_str(line)?;
-        let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let pairs = line.get("encryptionContext").and_then(Value::as_object).into_iter().flatten();
+        let text = |path: &str| line.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let pairs =
+            line.pointer("/requestParameters/encryptionContext").and_then(Value::as_object).into_iter().flatten();
         let context =
             pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
         let call = Self {
-            caller: text("callerOrg"),
-            operation: text("operation"),
-            key: text("keyId"),
+            caller: text("/additionalEventData/callerOrg"),
+            operation: text("/eventName"),
+            key: text("/requestParameters/keyId"),
             context,
-            result: text("result"),
+            result: line.get("errorCode").map_or("ok", |code| code.as_str().unwrap_or_default()).to_owned(),
         };
-        if call.result.is_empty() {
-            bail!("a line without a result");
+        if call.result.is_empty() || line.get("eventSource").is_none() {
+            bail!("not a line of the KMS's log");
         }
         Ok(call)
     }
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_line_of_the_log_is_read_with_its_context() {
-        let line = r#"{"time":1,"callerOrg":"o","operation":"Decrypt","keyId":"arn","encryptionContext":{"strongroom-org":"o"},"result":"ok"}"#;
+        let line = r#"{"eventSource":"kms.amazonaws.com","eventName":"Decrypt","requestParameters":{"keyId":"arn","encryptionContext":{"strongroom-org":"o"}}}"#;
         let call = Call::of(line).ok();
         assert_eq!(call.as_ref().map(|call| call.pair("strongroom-org")), Some("o"));
         assert_eq!(call.map(|call| call.result), Some("ok".to_owned()));
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_no_line_of_the_log_is_an_error() {
-        for line in ["", "{", r#"{"callerOrg":"o"}"#] {
+        for line in ["", "{", r#"{"eventName":"Decrypt"}"#] {
             assert!(Call::of(line).is_err(), "{line}");
         }
     }
