@@ -42,6 +42,36 @@ fn every_call_has_one_line_before_its_answer() {
 }
 
 #[test]
+fn a_line_has_cloudtrails_shape_and_follows_the_one_before() {
+    let mut kms = Server::new();
+    let key = kms.key("org b");
+    kms.restart(&[]);
+    kms.fault("org-a", "DescribeKey", &json!({ "KeyId": key }));
+    let lines = kms.lines();
+    let (made, refused) = (&lines[0], &lines[1]);
+    for (path, expected) in [
+        ("/eventVersion", json!("1.11")),
+        ("/eventSource", json!("kms.amazonaws.com")),
+        ("/eventName", json!("DescribeKey")),
+        ("/awsRegion", json!("us-east-1")),
+        ("/userIdentity/arn", json!("arn:aws:sts::000000000000:assumed-role/strongroom/sr-b3JnLWE")),
+        ("/requestParameters/keyId", json!(key)),
+        ("/resources/0/ARN", json!(key)),
+        ("/resources/0/type", json!("AWS::KMS::Key")),
+        ("/responseElements", Value::Null),
+        ("/errorCode", json!("AccessDeniedException")),
+        ("/additionalEventData/sequence", json!(2)),
+    ] {
+        assert_eq!(refused.pointer(path), Some(&expected), "{path}");
+    }
+    assert_eq!(made.get("errorCode"), None);
+    assert_eq!(made["additionalEventData"]["principalTags"]["strongroom-org"], "b64.b3JnIGI");
+    assert_eq!(made["additionalEventData"]["previous"], "0".repeat(64));
+    assert_eq!(refused["additionalEventData"]["previous"].as_str().unwrap().len(), 64);
+    assert_ne!(made["eventID"], refused["eventID"]);
+}
+
+#[test]
 fn what_never_became_a_call_has_one_line_too() {
     let kms = Server::new();
     let good = head("ListKeys", &authorization("org-a"));
