@@ -64,9 +64,10 @@ mod tests {
     const TABLE: &str = "| a | b | held by |\n| --- | --- | --- |\n| x | y | `one`, `two's` |\n\n| `no` | test |\n";
 
     #[test]
-    fn names_stand_in_the_last_column_of_such_a_table_only() {
-        let names: Vec<String> = named(TABLE).unwrap().into_iter().collect();
+    fn names_stand_in_the_last_column_of_such_a_table_only() -> Result<()> {
+        let names: Vec<String> = named(TABLE)?.into_iter().collect();
         assert_eq!(names, ["one", "two's"]);
+        Ok(())
     }
 
     #[test]
