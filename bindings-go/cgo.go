@@ -5,16 +5,8 @@ package strongroom
 /*
 #cgo noescape strongroom_vault_missing
 #cgo nocallback strongroom_vault_missing
-#cgo noescape strongroom_go_seal
-#cgo nocallback strongroom_go_seal
-#cgo noescape strongroom_go_open
-#cgo nocallback strongroom_go_open
-#cgo noescape strongroom_vault_seal_many
-#cgo nocallback strongroom_vault_seal_many
-#cgo noescape strongroom_vault_open_many
-#cgo nocallback strongroom_vault_open_many
 #cgo CFLAGS: -I${SRCDIR}
-#cgo linux,amd64,!hazmat LDFLAGS: ${SRCDIR}/libstrongroom_linux_amd64.a
+#cgo linux,amd64,!hazmat,!boringcrypto LDFLAGS: ${SRCDIR}/libstrongroom_linux_amd64.a
 #include "cgo.h"
 */
 import "C"
@@ -51,60 +43,6 @@ func rawMissing(h handle, joined []byte, lengths []uint32) ([]DekRef, error) {
 		(*C.uint32_t)(unsafe.SliceData(lengths)), C.size_t(len(lengths)), dst8(out), C.size_t(len(out)), &n)
 	runtime.KeepAlive(joined)
 	return dekRefs(out[:n]), failed(status)
-}
-
-func rawSeal(h handle, at *Binding, plaintext []byte, options SealOptions, room []byte) (int, error) {
-	var n C.size_t
-	status := C.strongroom_go_seal(h, binding(at), bytes8(plaintext),
-		C.uint8_t(options.Scope), C.uint8_t(bit(options.Padded)), dst8(room), C.size_t(len(room)), &n)
-	runtime.KeepAlive(at)
-	runtime.KeepAlive(plaintext)
-	return int(n), failed(status)
-}
-
-func rawOpen(h handle, at *Binding, envelope, room []byte) (int, error) {
-	var n C.size_t
-	status := C.strongroom_go_open(h, binding(at), bytes8(envelope), dst8(room), C.size_t(len(room)), &n)
-	runtime.KeepAlive(at)
-	runtime.KeepAlive(envelope)
-	return int(n), failed(status)
-}
-
-func rawSealMany(h handle, frame, reply []byte) (int, error) {
-	var n C.size_t
-	status := C.strongroom_vault_seal_many(h, bytes8(frame), dst8(reply), C.size_t(len(reply)), &n)
-	runtime.KeepAlive(frame)
-	return int(n), failed(status)
-}
-
-func rawOpenMany(h handle, frame, reply []byte) (int, error) {
-	var n C.size_t
-	status := C.strongroom_vault_open_many(h, bytes8(frame), dst8(reply), C.size_t(len(reply)), &n)
-	runtime.KeepAlive(frame)
-	return int(n), failed(status)
-}
-
-func rawReseal(h handle, at *Binding, envelope []byte, options ResealOptions) ([]byte, error) {
-	scope, padded := C.int8_t(C.STRONGROOM_KEEP), C.int8_t(C.STRONGROOM_KEEP)
-	if options.Scope != nil {
-		scope = C.int8_t(*options.Scope)
-	}
-	if options.Padded != nil {
-		padded = C.int8_t(bit(*options.Padded))
-	}
-	defer runtime.KeepAlive(at)
-	defer runtime.KeepAlive(envelope)
-	return output(len(envelope)+padBlock, func(dst *C.uint8_t, size C.size_t, n *C.size_t) C.strongroom_status {
-		return C.strongroom_go_reseal(h, binding(at), bytes8(envelope), scope, padded, dst, size, n)
-	})
-}
-
-func rawRebind(h handle, from, to *Binding, envelope []byte) ([]byte, error) {
-	defer runtime.KeepAlive([]*Binding{from, to})
-	defer runtime.KeepAlive(envelope)
-	return output(len(envelope), func(dst *C.uint8_t, size C.size_t, n *C.size_t) C.strongroom_status {
-		return C.strongroom_go_rebind(h, binding(from), binding(to), bytes8(envelope), dst, size, n)
-	})
 }
 
 func rawStatus(h handle) ([]byte, error) {

@@ -36,32 +36,6 @@ func rawUnwrapRequest(h handle, org, row string) ([]byte, error) {
 	})
 }
 
-func rawAdmit(h handle, org, row string, from *KmsReply) (DekRef, error) {
-	var ref DekRef
-	var taken C.strongroom_reply
-	if from != nil {
-		taken = reply(from)
-	}
-	status := C.strongroom_go_admit(h, text8(org), text8(row), C.uint8_t(bit(from != nil)), taken, dst8(ref[:]))
-	runtime.KeepAlive(from)
-	return ref, failed(status)
-}
-
-func rawGenerateRecordDek(h handle, org, table, record string, version uint32, created uint64) (string, error) {
-	row, err := output(C.STRONGROOM_ROW_MAX, func(dst *C.uint8_t, size C.size_t, n *C.size_t) C.strongroom_status {
-		return C.strongroom_vault_generate_record_dek(h, text8(org), text8(table), text8(record),
-			C.uint32_t(version), C.uint64_t(created), dst, size, n)
-	})
-	return string(row), err
-}
-
-func rawWrapLocal(h handle, org string, ref DekRef, created uint64) (string, error) {
-	row, err := output(C.STRONGROOM_ROW_MAX, func(dst *C.uint8_t, size C.size_t, n *C.size_t) C.strongroom_status {
-		return C.strongroom_vault_wrap_local(h, text8(org), bytes8(ref[:]), C.uint64_t(created), dst, size, n)
-	})
-	return string(row), err
-}
-
 func rawWrapRequest(h handle, ref DekRef, cmk string, created uint64) ([]byte, error) {
 	return output(C.STRONGROOM_REQUEST_MAX, func(dst *C.uint8_t, size C.size_t, n *C.size_t) C.strongroom_status {
 		return C.strongroom_vault_wrap_request(h, bytes8(ref[:]), text8(cmk), C.uint64_t(created), dst, size, n)

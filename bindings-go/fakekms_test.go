@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -90,11 +91,28 @@ func cmkOf(arn string) cipher.AEAD {
 	if err != nil {
 		panic(err)
 	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
+	aead, err := cipher.NewGCM(block)
 	if err != nil {
 		panic(err)
 	}
-	return aead
+	return withIV{aead}
+}
+
+// withIV puts a random IV before what it seals. The standard library's own is not
+// for BoringCrypto's ciphers.
+type withIV struct{ cipher.AEAD }
+
+func (a withIV) Seal(dst, _, plaintext, aad []byte) []byte {
+	iv := make([]byte, a.NonceSize())
+	rand.Read(iv)
+	return a.AEAD.Seal(append(dst, iv...), iv, plaintext, aad)
+}
+
+func (a withIV) Open(dst, _, sealed, aad []byte) ([]byte, error) {
+	if len(sealed) < a.NonceSize() {
+		return nil, errors.New("too short")
+	}
+	return a.AEAD.Open(dst, sealed[:a.NonceSize()], sealed[a.NonceSize():], aad)
 }
 
 // count gives how many calls of an operation there were, and forgets them.

@@ -1,4 +1,4 @@
-//go:build cgo && hazmat
+//go:build cgo && hazmat && !boringcrypto
 
 package strongroom
 

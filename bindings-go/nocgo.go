@@ -7,6 +7,8 @@ package strongroom
 
 type handle = *struct{}
 
+const engine = ""
+
 func rawVaultNew(string) (handle, error)         { return nil, ErrNoCgo }
 func rawVaultFree(handle)                        {}
 func rawVersion() string                         { return "" }

@@ -17,6 +17,8 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 #![allow(non_camel_case_types, reason = "types carry the names that the header gives them")]
 
+#[cfg(feature = "boring")]
+mod boring;
 mod cpu;
 mod functions;
 #[cfg(feature = "hazmat")]
@@ -29,6 +31,8 @@ mod status;
 mod tests;
 mod vault;
 
+#[cfg(feature = "boring")]
+pub use boring::*;
 pub use functions::*;
 #[cfg(feature = "hazmat")]
 pub use hazmat::*;

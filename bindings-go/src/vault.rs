@@ -291,7 +291,7 @@ pub unsafe extern "C" fn strongroom_vault_status(
     })
 }
 
-fn scope(byte: u8) -> Result<Scope, Error> {
+pub(crate) fn scope(byte: u8) -> Result<Scope, Error> {
     match byte {
         STRONGROOM_SCOPE_ORG => Ok(Scope::Org),
         STRONGROOM_SCOPE_RECORD => Ok(Scope::Record),
@@ -299,7 +299,7 @@ fn scope(byte: u8) -> Result<Scope, Error> {
     }
 }
 
-fn kept(value: i8) -> Result<Option<u8>, Error> {
+pub(crate) fn kept(value: i8) -> Result<Option<u8>, Error> {
     match value {
         STRONGROOM_KEEP => Ok(None),
         value => u8::try_from(value).map(Some).map_err(|_| Error::BadInput),

@@ -30,7 +30,7 @@ type module struct {
 
 var modules = []module{
 	{path: "strongroom.dev/go", folder: ".", archive: true, packed: []string{
-		"*.go", "storetest/*.go", "strongroom.h", "cgo.h", "README.md", "libstrongroom_*.a", "../LICENSE-*",
+		"*.go", "storetest/*.go", "strongroom.h", "cgo.h", "strongroom_boring.h", "boring_cgo.h", "README.md", "libstrongroom_*.a", "../LICENSE-*",
 	}},
 	{path: "strongroom.dev/go/awskms", folder: "awskms", packed: []string{
 		"*.go", "go.sum", "README.md", "../../LICENSE-*",

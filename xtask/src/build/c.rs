@@ -74,11 +74,12 @@ pub(crate) fn headers(ctx: &Ctx) -> Result<()> {
 }
 
 /// The headers: the released one first, then the one of the test builds.
-pub(crate) const HEADERS: [Header; 2] = [
+pub(crate) const HEADERS: [Header; 3] = [
     Header {
         file: "bindings-go/strongroom.h",
         config: "cbindgen.toml",
         sources: &["status.rs", "ptr.rs", "functions.rs", "vault.rs", "keys.rs"],
     },
+    Header { file: "bindings-go/strongroom_boring.h", config: "cbindgen-boring.toml", sources: &["boring.rs"] },
     Header { file: "bindings-go/strongroom_hazmat.h", config: "cbindgen-hazmat.toml", sources: &["hazmat.rs"] },
 ];
