@@ -6,11 +6,12 @@
 //! it stands. A seal that is dropped stays counted: its IV was handed out.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::Error;
 use crate::secrets::{Dek, DekKey, IV_LEN, TAG_LEN, Wiped};
+use crate::{Binding, Error};
 
 /// One piece of AES-256-GCM work.
 pub struct Step {
@@ -81,6 +82,21 @@ impl core::fmt::Debug for Step {
     }
 }
 
+/// A binding that outlives a step.
+pub(crate) struct Place([String; 4], Option<u64>);
+
+impl Place {
+    pub(crate) fn new(at: &Binding<'_>) -> Self {
+        Self([at.org(), at.table(), at.record(), at.field()].map(Into::into), at.revision())
+    }
+
+    pub(crate) fn binding(&self) -> Result<Binding<'_>, Error> {
+        let [org, table, record, field] = &self.0;
+        let binding = Binding::new(org, table, record, field)?;
+        Ok(self.1.map_or(binding, |revision| binding.with_revision(revision)))
+    }
+}
+
 /// What comes after a step, from its result.
 type Then<'v> = Box<dyn FnOnce(Result<Wiped, Error>) -> Result<External<'v>, Error> + Send + 'v>;
 
@@ -94,7 +110,11 @@ enum State<'v> {
 
 impl<'v> External<'v> {
     pub(crate) const fn done(result: Vec<u8>) -> Self {
-        Self(State::Done(Wiped(result)))
+        Self::of(Wiped(result))
+    }
+
+    pub(crate) const fn of(result: Wiped) -> Self {
+        Self(State::Done(result))
     }
 
     pub(crate) fn waits(

@@ -186,16 +186,7 @@ pub fn wrap_local(
     created: u64,
     iv: Option<&[u8]>,
 ) -> Result<WrapRow, Error> {
-    crate::text::check(purpose)?;
-    crate::text::check(reader)?;
-    let (kek, key) = (bare_key(kek.0, kek.1)?, bare_key(key.0, key.1)?);
-    if created > MAX_CREATED {
-        return Err(Error::BadInput);
-    }
-    let expected = if reader == key.identity().owner() { Purpose::RecordDek } else { Purpose::Share };
-    if Purpose::from_name(purpose) != Some(expected) {
-        return Err(Error::BadInput);
-    }
+    let (kek, key) = wrappable(kek, key, purpose, reader, created)?;
     seal_local(&kek, &key, reader, created, &given_iv(iv)?)
 }
 
@@ -244,6 +235,27 @@ pub fn gcm_open(key: &[u8], iv: &[u8], aad: &[u8], sealed: &[u8]) -> Result<Vec<
     Ok(out)
 }
 
+/// What is judged of a local wrap before it is made.
+pub(crate) fn wrappable(
+    kek: (&[u8], &Identity),
+    key: (&[u8], &Identity),
+    purpose: &str,
+    reader: &str,
+    created: u64,
+) -> Result<(Arc<DekKey>, Arc<DekKey>), Error> {
+    crate::text::check(purpose)?;
+    crate::text::check(reader)?;
+    let (kek, key) = (bare_key(kek.0, kek.1)?, bare_key(key.0, key.1)?);
+    if created > MAX_CREATED {
+        return Err(Error::BadInput);
+    }
+    let expected = if reader == key.identity().owner() { Purpose::RecordDek } else { Purpose::Share };
+    if Purpose::from_name(purpose) != Some(expected) {
+        return Err(Error::BadInput);
+    }
+    Ok((kek, key))
+}
+
 /// A key for the bare cipher: published test cases use all-zero ones too.
 fn cipher(key: &[u8]) -> Result<Arc<DekKey>, Error> {
     let mut bytes: [u8; Dek::LEN] = key.try_into().map_err(|_| Error::BadInput)?;
@@ -261,15 +273,15 @@ fn open_under(key: &DekKey, binding: &Binding<'_>, envelope: &[u8]) -> Result<(Z
     Ok((out, frame.padded))
 }
 
-fn bare(key: &[u8]) -> Result<Dek, Error> {
+pub(crate) fn bare(key: &[u8]) -> Result<Dek, Error> {
     Dek::take(&mut key.to_vec()).map_err(|_| Error::BadInput)
 }
 
-fn bare_key(key: &[u8], identity: &Identity) -> Result<Arc<DekKey>, Error> {
+pub(crate) fn bare_key(key: &[u8], identity: &Identity) -> Result<Arc<DekKey>, Error> {
     Ok(DekKey::new(bare(key)?, identity.clone()))
 }
 
-fn given_iv(iv: Option<&[u8]>) -> Result<[u8; IV_LEN], Error> {
+pub(crate) fn given_iv(iv: Option<&[u8]>) -> Result<[u8; IV_LEN], Error> {
     let Some(iv) = iv else {
         let mut iv = [0; IV_LEN];
         return draw_iv(&platform(), &mut iv).map(|()| iv);
@@ -277,6 +289,6 @@ fn given_iv(iv: Option<&[u8]>) -> Result<[u8; IV_LEN], Error> {
     iv.try_into().map_err(|_| Error::BadInput)
 }
 
-fn platform() -> TestPlatform {
+pub(crate) fn platform() -> TestPlatform {
     TestPlatform::new(0, 0)
 }

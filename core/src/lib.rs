@@ -21,6 +21,8 @@ mod error;
 pub mod external;
 #[cfg(feature = "hazmat")]
 pub mod hazmat;
+#[cfg(all(feature = "hazmat", feature = "external-aead"))]
+pub mod hazmat_external;
 mod json;
 mod kms;
 mod map;

@@ -15,7 +15,7 @@ use super::state::State;
 use super::unwrap::check_reader;
 use crate::envelope::Frame;
 use crate::envelope::external::{Join, seal_step};
-use crate::external::{External, Step};
+use crate::external::{External, Place, Step};
 use crate::secrets::{DekKey, IV_LEN, Wiped};
 use crate::text::check;
 use crate::wrap::{LocalWrap, Provider, WrapRow, admit_unwrapped, draw_iv, local_step};
@@ -45,7 +45,7 @@ impl Vault {
 
     fn begin<'v>(&'v self, item: &Item<'_>) -> Result<External<'v>, Error> {
         let (step, join) = prepare(item, &self.plan_one(item)?)?;
-        Ok(External::waits(step, move |output| Ok(External::done(take(join.join(&output?)?)))))
+        Ok(External::waits(step, move |output| Ok(External::of(join.join(&output?)?))))
     }
 
     /// [`Self::seal_frame`]; its result is the reply.
@@ -109,14 +109,10 @@ impl Vault {
         let (_, options) = self.check_move(from, to, envelope, options)?;
         let item = Item::new(*from, envelope, Work::Open);
         let (step, join) = prepare(&item, &self.plan_one(&item)?)?;
-        let parts: [String; 4] = [to.org(), to.table(), to.record(), to.field()].map(Into::into);
-        let revision = to.revision();
+        let place = Place::new(to);
         Ok(External::waits(step, move |output| {
             let plaintext = join.join(&output?)?;
-            let [org, table, record, field] = &parts;
-            let to = Binding::new(org, table, record, field)?;
-            let to = revision.map_or(to, |revision| to.with_revision(revision));
-            self.seal_begin(&to, &plaintext.0, options)
+            self.seal_begin(&place.binding()?, &plaintext.0, options)
         }))
     }
 
