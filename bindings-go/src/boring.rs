@@ -36,7 +36,7 @@ pub struct strongroom_external_step {
 }
 
 /// Hands the operation over.
-fn begun(to: *mut *mut strongroom_external, made: External<'static>) {
+pub(crate) fn begun(to: *mut *mut strongroom_external, made: External<'static>) {
     // SAFETY: `present` found it not null, and the caller vouches for the rest.
     unsafe { to.write(Box::into_raw(Box::new(strongroom_external(Some(made))))) };
 }

@@ -253,7 +253,7 @@ pub extern "C" fn strongroom_hazmat_set_rng_ok(ok: u8) -> strongroom_status {
 
 /// # Safety
 /// `dek` is null or points to members that can be read.
-unsafe fn take<'a>(dek: *const strongroom_hazmat_dek) -> Result<(&'a [u8], Identity), Error> {
+pub(crate) unsafe fn take<'a>(dek: *const strongroom_hazmat_dek) -> Result<(&'a [u8], Identity), Error> {
     // SAFETY: the caller's promise is passed on.
     let (key, identity) = unsafe {
         let dek = dek.as_ref().ok_or(Error::BadInput)?;
@@ -264,7 +264,7 @@ unsafe fn take<'a>(dek: *const strongroom_hazmat_dek) -> Result<(&'a [u8], Ident
 
 /// # Safety
 /// As for [`strongroom_bytes::slice`].
-unsafe fn optional<'a>(bytes: strongroom_bytes) -> Result<Option<&'a [u8]>, Error> {
+pub(crate) unsafe fn optional<'a>(bytes: strongroom_bytes) -> Result<Option<&'a [u8]>, Error> {
     // SAFETY: the caller's promise is passed on.
     Ok(Some(unsafe { bytes.slice() }?).filter(|_| !bytes.data.is_null()))
 }

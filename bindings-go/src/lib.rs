@@ -23,6 +23,8 @@ mod cpu;
 mod functions;
 #[cfg(feature = "hazmat")]
 mod hazmat;
+#[cfg(all(feature = "hazmat", feature = "boring"))]
+mod hazmat_boring;
 mod keys;
 mod ptr;
 mod registers;
@@ -36,6 +38,8 @@ pub use boring::*;
 pub use functions::*;
 #[cfg(feature = "hazmat")]
 pub use hazmat::*;
+#[cfg(all(feature = "hazmat", feature = "boring"))]
+pub use hazmat_boring::*;
 pub use keys::*;
 pub use ptr::{strongroom_binding, strongroom_bytes, strongroom_reply, strongroom_vault};
 pub use status::*;

@@ -1,8 +1,8 @@
 //! The C library and its header, for C and for the Go module.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::{Kind, Platform, native};
 use crate::util::{self, Ctx, output};
@@ -12,11 +12,10 @@ use crate::util::{self, Ctx, output};
 /// # Errors
 /// If a step fails.
 pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
-    let archive = archive(ctx, kind)?;
-    let library = native::library(ctx, kind, "strongroom-c", "libstrongroom_c.a")?;
-    util::copy(&library, &archive)?;
-    // Debug information of the standard library is four fifths of the file.
-    output(ctx.cmd("strip").arg("-S").arg(&archive))?;
+    library(ctx, kind, &[], &archive(ctx, kind)?)?;
+    let boring = boring_archive(ctx, kind)?;
+    library(ctx, kind, &["--no-default-features", "--features", "boring"], &boring)?;
+    without_aes(ctx, &boring)?;
     if kind == Kind::Hazmat {
         for header in ["strongroom.h", "strongroom_hazmat.h"] {
             let to = ctx.target.join("hazmat/c").join(header);
@@ -24,6 +23,32 @@ pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn library(ctx: &Ctx, kind: Kind, features: &[&str], archive: &Path) -> Result<()> {
+    let library = native::library(ctx, kind, "strongroom-c", "libstrongroom_c.a", features)?;
+    util::copy(&library, archive)?;
+    // Debug information of the standard library is four fifths of the file.
+    output(ctx.cmd("strip").arg("-S").arg(archive)).map(drop)
+}
+
+/// The library for BoringCrypto has no AES to fall back on: no symbol and no instruction of it.
+fn without_aes(ctx: &Ctx, archive: &Path) -> Result<()> {
+    for (tool, option) in [("nm", "-A"), ("objdump", "-d")] {
+        let listed = output(ctx.cmd(tool).arg(option).arg(archive))?.to_ascii_lowercase();
+        if let Some(line) = listed.lines().find(|line| line.contains("aes")) {
+            bail!("{} has AES: {line}", archive.display());
+        }
+    }
+    Ok(())
+}
+
+/// Where the archive for Go under `GOEXPERIMENT=boringcrypto` is put.
+fn boring_archive(ctx: &Ctx, kind: Kind) -> Result<PathBuf> {
+    Ok(match kind {
+        Kind::Released => ctx.path(&format!("bindings-go/libstrongroom_boring_{}.a", Platform::here()?.go)),
+        Kind::Hazmat => ctx.target.join("hazmat/c/libstrongroom_boring.a"),
+    })
 }
 
 /// Where the archive is put.
@@ -74,7 +99,7 @@ pub(crate) fn headers(ctx: &Ctx) -> Result<()> {
 }
 
 /// The headers: the released one first, then the one of the test builds.
-pub(crate) const HEADERS: [Header; 3] = [
+pub(crate) const HEADERS: [Header; 4] = [
     Header {
         file: "bindings-go/strongroom.h",
         config: "cbindgen.toml",
@@ -82,4 +107,9 @@ pub(crate) const HEADERS: [Header; 3] = [
     },
     Header { file: "bindings-go/strongroom_boring.h", config: "cbindgen-boring.toml", sources: &["boring.rs"] },
     Header { file: "bindings-go/strongroom_hazmat.h", config: "cbindgen-hazmat.toml", sources: &["hazmat.rs"] },
+    Header {
+        file: "bindings-go/strongroom_hazmat_boring.h",
+        config: "cbindgen-hazmat-boring.toml",
+        sources: &["hazmat_boring.rs"],
+    },
 ];

@@ -41,13 +41,13 @@ impl Platform {
 ///
 /// # Errors
 /// If it doesn't build.
-pub(super) fn library(ctx: &Ctx, kind: Kind, package: &str, file: &str) -> Result<PathBuf> {
+pub(super) fn library(ctx: &Ctx, kind: Kind, package: &str, file: &str, features: &[&str]) -> Result<PathBuf> {
     // Builds with flags of their own have a folder of their own: flags that come and go
     // would rebuild everything each time.
     let dir = ctx.cargo_target().join("native");
     let mut cargo = ctx.cargo("build");
     cargo.args(["-p", package, "--profile", kind.profile(), "--target-dir"]).arg(&dir);
-    cargo.args(kind.features());
+    cargo.args(kind.features()).args(features);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(ctx)?);
     util::run(cargo.arg("--quiet"))?;
     let built = dir.join(kind.profile()).join(file);

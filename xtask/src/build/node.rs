@@ -21,7 +21,7 @@ pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
         }
         output(&mut script).map(drop)
     })?;
-    let library = native::library(ctx, kind, "strongroom-node", LIBRARY)?;
+    let library = native::library(ctx, kind, "strongroom-node", LIBRARY, &[])?;
     util::copy(&library, &addon(ctx, kind)?)
 }
 
