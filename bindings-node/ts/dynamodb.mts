@@ -1,0 +1,1 @@
+export { DynamoStore } from './dynamodb.js';

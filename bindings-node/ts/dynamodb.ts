@@ -1,0 +1,1 @@
+export { DynamoStore } from './host/dynamo-store.js';

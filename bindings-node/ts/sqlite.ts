@@ -1,0 +1,1 @@
+export { SqliteStore } from './host/sqlite-store.js';
