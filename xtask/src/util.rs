@@ -79,7 +79,7 @@ impl Ctx {
     }
 
     /// A Node of a version of its own, for the tests of packages.
-    fn node(&self, version: &str) -> PathBuf {
+    pub(crate) fn node(&self, version: &str) -> PathBuf {
         self.path("xtask/tools/node_modules").join(version).join("bin/node")
     }
 

@@ -3,6 +3,7 @@
 
 mod apt;
 mod browser;
+pub(crate) mod dynamodb;
 pub(crate) mod keyring;
 mod npm;
 mod prerequisites;

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use super::{Needs, Stage, crate_package, fleet};
 use crate::{
     build::native::SOFT,
-    setup::keyring,
+    setup::{dynamodb, keyring},
     shims::CIPHERS,
     util::{Ctx, files_below, output, run},
 };
@@ -39,6 +39,18 @@ pub(super) const STAGES: &[Stage] = &[
         about: "the Go adapter and loop on the local KMS and on moto",
         needs: Needs::Builds,
         run: go_kms,
+    },
+    Stage {
+        name: "go-stores",
+        about: "the SQLite and DynamoDB stores in Go, on a file and on DynamoDB Local",
+        needs: Needs::Builds,
+        run: go_stores,
+    },
+    Stage {
+        name: "node-stores",
+        about: "the SQLite and DynamoDB stores in Node 24, on a file and on DynamoDB Local",
+        needs: Needs::Builds,
+        run: node_stores,
     },
     Stage {
         name: "keychain",
@@ -135,6 +147,31 @@ fn go_kms(ctx: &Ctx) -> Result<()> {
     for module in ["bindings-go/awskms", "examples/go-agent"] {
         let args = ["test", "-mod=readonly", "-count=1", "-tags", "kmsit", "./..."];
         run(ctx.cmd("go").args(args).current_dir(ctx.path(module)))?;
+    }
+    Ok(())
+}
+
+fn go_stores(ctx: &Ctx) -> Result<()> {
+    let database = dynamodb::start(ctx)?;
+    for module in ["sqlitestore", "dynamostore"] {
+        let mut go = ctx.cmd("go");
+        go.args(["test", "-mod=readonly", "-count=1", "-tags", "dynamoit", "./..."]);
+        go.current_dir(ctx.path("bindings-go").join(module));
+        run(go.env("STRONGROOM_DYNAMODB", &database.endpoint))?;
+    }
+    Ok(())
+}
+
+fn node_stores(ctx: &Ctx) -> Result<()> {
+    let database = dynamodb::start(ctx)?;
+    let package = ctx.path("hosts/ts");
+    let tsc = ["node_modules/.bin/tsc", "-p", "tsconfig.json", "--outDir", "build"];
+    run(ctx.cmd("node").args(tsc).current_dir(&package))?;
+    for test in ["sqlite", "dynamo"] {
+        // Node 20 has no SQLite.
+        let mut node = ctx.cmd(ctx.node("node24"));
+        node.args(["--test", "--test-reporter=spec"]).arg(format!("test-stores/{test}.test.mjs"));
+        run(node.current_dir(&package).env("STRONGROOM_DYNAMODB", &database.endpoint))?;
     }
     Ok(())
 }
