@@ -54,6 +54,9 @@ const common = {
   },
 };
 
+/** The only words for the console are wasm-bindgen's, of calls that aren't made here. */
+const minify = { compress: { target: 'es2022', dropConsole: true }, mangle: true, codegen: { removeWhitespace: true } };
+
 /** The modules of the main entry. */
 const VAULT =
   /hosts\/ts\/src\/(base64|bind|check|convert|error|frame|json|options|vault)\.ts$|bindings-wasm\/ts\/(exports|instance|pack|raw)\.ts$|\/strongroom\.js$|\/snippets\//;
@@ -90,7 +93,7 @@ function module(from, to) {
 }
 
 function bundle(input, output) {
-  return build({ ...common, input, output: { dir: dist, minify: true, ...output } });
+  return build({ ...common, input, output: { dir: dist, minify, ...output } });
 }
 
 /** Declarations, and the same again for `require`, which wants a package of its own kind. */

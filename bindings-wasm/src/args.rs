@@ -5,9 +5,9 @@
 //! Nothing here fails. What the packing never makes (too few bytes, ill-formed text) reads as
 //! what the core refuses wherever it matters: an empty text, no bytes, zero.
 
-use strongroom::{Binding, Error, KmsReply};
+use alloc::vec::Vec;
 
-use crate::secret::Secret;
+use strongroom::{Binding, Error, KmsReply};
 
 /// Stands where a length would, for an argument that is absent.
 const ABSENT: u32 = u32::MAX;
@@ -63,15 +63,15 @@ pub(crate) fn binding<'a>(args: &[Arg<'a>]) -> Result<Binding<'a>, Error> {
 }
 
 /// The five arguments that stand for a KMS's reply, and what comes after them. The DEK in it is
-/// copied into `dek`, where the core wipes it.
-pub(crate) fn reply<'b>(args: &'b [Arg<'_>], dek: &'b mut Secret) -> KmsReply<'b> {
+/// copied into `dek`, which the reply wipes.
+pub(crate) fn reply<'b>(args: &'b [Arg<'_>], dek: &'b mut Vec<u8>) -> KmsReply<'b> {
     let [endpoint, error, key_id, plaintext, blob, ..] = args else { return KmsReply::default() };
-    *dek = plaintext.bytes.to_vec().into();
+    dek.extend_from_slice(plaintext.bytes);
     KmsReply {
         endpoint: endpoint.text,
         error: error.given.then_some(error.text),
         key_id: key_id.given.then_some(key_id.text),
-        plaintext: plaintext.given.then_some(dek.as_mut_slice()),
+        plaintext: plaintext.given.then_some(dek),
         ciphertext_blob: blob.given.then_some(blob.bytes),
     }
 }

@@ -67,10 +67,12 @@ pub fn answer() -> *const u8 {
 
 #[cfg(target_arch = "wasm32")]
 mod without_std {
-    use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
+    use talc::cell::TalcSyncCell;
+    use talc::wasm::{WasmBinning, WasmGrowAndClaim};
 
+    // Of talc's two ways to more memory the one with less code.
     #[global_allocator]
-    static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
+    static ALLOCATOR: TalcSyncCell<WasmGrowAndClaim, WasmBinning> = TalcSyncCell::new_wasm(WasmGrowAndClaim);
 
     #[panic_handler]
     fn trap(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -42,17 +42,18 @@ pub(crate) fn run(op: u32, args: &Args<'_>) -> Result<Vec<u8>, Error> {
 }
 
 fn on_vault(vault: &Vault, op: u32, args: &Args<'_>) -> Result<Vec<u8>, Error> {
-    let mut dek = Secret::NONE;
+    let mut dek = Vec::new();
     match op {
         8 => request(vault.mint_request(args[1].text, args[2].text, args[3].small(), args[4].number)),
         9 => done(vault.admit_minted(args[1].number, reply(&args[2..], &mut dek))?.to_json()),
         10 => nothing(vault.set_active(&ActiveRow::from_json(args[1].bytes)?)),
         11 => request(vault.unwrap_request(args[1].text, &WrapRow::from_json(args[2].bytes)?)),
         12 => {
+            let row = WrapRow::from_json(args[2].bytes)?;
             let answer = if args[3].flag() { Some(reply(&args[4..], &mut dek)) } else { None };
-            done(vault.admit(args[1].text, &WrapRow::from_json(args[2].bytes)?, answer)?.as_bytes().as_slice())
+            done(vault.admit(args[1].text, &row, answer)?.as_bytes().as_slice())
         }
-        13 => missing(vault, args[1].bytes, args[2].bytes),
+        13 => vault.missing_in(args[1].bytes, args[2].bytes),
         14 | 15 | 18 | 19 => {
             let at = binding(&args[1..])?;
             let value = args[6].bytes;
@@ -94,21 +95,6 @@ fn fill(len: usize, write: &mut dyn FnMut(&mut [u8]) -> Result<usize, Error>) ->
     let mut out = Secret::zeros(len);
     let used = write(out.as_mut_slice())?;
     Ok(out.cut(used))
-}
-
-/// The DEKs that envelopes need, 32 bytes each. Their lengths come as 4 bytes each.
-fn missing(vault: &Vault, mut rest: &[u8], lengths: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut envelopes = Vec::new();
-    for len in lengths.as_chunks().0 {
-        let (envelope, tail) = rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or(Error::BadInput)?;
-        envelopes.push(envelope);
-        rest = tail;
-    }
-    let mut refs = Vec::new();
-    for dek_ref in vault.missing(&envelopes)? {
-        refs.extend_from_slice(dek_ref.as_bytes());
-    }
-    Ok(refs)
 }
 
 #[inline(never)]

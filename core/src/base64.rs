@@ -6,6 +6,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::text::owned;
+
 /// A spelling of base64.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Base64 {
@@ -35,7 +37,7 @@ impl Base64 {
             text.push(b'=');
         }
         // Never ill-formed: all of it is ASCII.
-        String::from_utf8(text).unwrap_or_default()
+        owned(text).unwrap_or_default()
     }
 
     /// `None` for any other spelling: surplus bits, missing or surplus padding, other characters.

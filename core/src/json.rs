@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::DekRef;
+use crate::text::owned;
 
 /// Deepest nesting that is read; an unknown member may hold anything.
 const MAX_DEPTH: usize = 32;
@@ -130,16 +131,16 @@ impl<'a> Reader<'a> {
     fn text(&mut self) -> Option<Option<String>> {
         self.word(b"\"")?;
         let mut bytes = Vec::new();
-        let mut well_formed = true;
+        let mut sound = true;
         loop {
             match self.byte()? {
                 b'"' => break,
-                b'\\' => well_formed &= self.escape(&mut bytes)?,
+                b'\\' => sound &= self.escape(&mut bytes)?,
                 control if control < 0x20 => return None,
                 byte => bytes.push(byte),
             }
         }
-        Some(String::from_utf8(bytes).ok().filter(|_| well_formed))
+        Some(if sound { owned(bytes) } else { None })
     }
 
     /// Appends what an escape means; `false` for a surrogate without its partner.
@@ -228,25 +229,33 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes one JSON object or list, in the order of the calls.
-pub(crate) struct Writer {
-    out: Vec<u8>,
-    close: u8,
-}
+/// Writes JSON, in the order of the calls. Whatever is opened is closed by the caller.
+pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
     pub(crate) fn object() -> Self {
-        Self { out: b"{".to_vec(), close: b'}' }
+        Self(b"{".to_vec())
     }
 
     pub(crate) fn list() -> Self {
-        Self { out: b"[".to_vec(), close: b']' }
+        Self(b"[".to_vec())
     }
 
-    /// An item of a list, which is JSON already.
-    pub(crate) fn item(&mut self, value: &str) {
+    /// Opens an object in a list.
+    pub(crate) fn open_item(&mut self) {
         self.comma();
-        self.push(value);
+        self.0.push(b'{');
+    }
+
+    /// Opens an object that is a member.
+    pub(crate) fn open(&mut self, name: &str) {
+        self.name(name);
+        self.0.push(b'{');
+    }
+
+    /// Closes the object that was opened last.
+    pub(crate) fn close(&mut self) {
+        self.0.push(b'}');
     }
 
     /// A text in a list.
@@ -261,60 +270,59 @@ impl Writer {
     }
 
     pub(crate) fn number(&mut self, name: &str, value: u64) {
-        self.raw(name, &decimal(value));
+        self.name(name);
+        self.push(&decimal(value));
     }
 
     pub(crate) fn boolean(&mut self, name: &str, value: bool) {
-        self.raw(name, if value { "true" } else { "false" });
+        self.name(name);
+        self.push(if value { "true" } else { "false" });
     }
 
     pub(crate) fn dek_ref(&mut self, value: &DekRef) {
         self.text("dekRef", &value.to_text());
     }
 
-    /// A member whose value is JSON already.
-    pub(crate) fn raw(&mut self, name: &str, value: &str) {
-        self.name(name);
-        self.push(value);
-    }
-
+    /// The whole, closed.
     pub(crate) fn end(mut self) -> String {
-        self.out.push(self.close);
+        self.0.push(if self.0.first() == Some(&b'{') { b'}' } else { b']' });
         // Never ill-formed: whole texts went in, and ASCII between them.
-        String::from_utf8(self.out).unwrap_or_default()
+        owned(self.0).unwrap_or_default()
     }
 
+    #[inline(never)]
     fn comma(&mut self) {
-        if self.out.len() > 1 {
-            self.out.push(b',');
+        if !matches!(self.0.last(), Some(b'{' | b'[')) {
+            self.0.push(b',');
         }
     }
 
+    #[inline(never)]
     fn name(&mut self, name: &str) {
         self.comma();
         self.push_text(name);
-        self.out.push(b':');
+        self.0.push(b':');
     }
 
     fn push(&mut self, json: &str) {
-        self.out.extend_from_slice(json.as_bytes());
+        self.0.extend_from_slice(json.as_bytes());
     }
 
     fn push_text(&mut self, text: &str) {
-        self.out.push(b'"');
+        self.0.push(b'"');
         for byte in text.bytes() {
             match byte {
-                b'"' | b'\\' => self.out.push(b'\\'),
+                b'"' | b'\\' => self.0.push(b'\\'),
                 ..b' ' => {
                     self.push(if byte < 0x10 { "\\u000" } else { "\\u001" });
-                    self.out.push(hex(byte));
+                    self.0.push(hex(byte));
                     continue;
                 }
                 _ => {}
             }
-            self.out.push(byte);
+            self.0.push(byte);
         }
-        self.out.push(b'"');
+        self.0.push(b'"');
     }
 }
 
@@ -331,7 +339,7 @@ pub(crate) fn decimal(mut number: u64) -> String {
         digits.insert(0, hex((number % 10).to_le_bytes()[0]));
         number /= 10;
         if number == 0 {
-            return String::from_utf8(digits).unwrap_or_default();
+            return owned(digits).unwrap_or_default();
         }
     }
 }

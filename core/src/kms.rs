@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::Error;
 use crate::base64::Base64;
-use crate::json::{Writer, decimal};
+use crate::json::Writer;
 use crate::secrets::{Dek, wipe};
 use crate::text::check_key_id;
 use crate::wrap::WrapRow;
@@ -82,31 +82,31 @@ impl KmsRequest {
     /// `{id, op, region, fips, endpoint, params}`, bytes in `params` as base64. Holds no secret.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut params = Writer::object();
-        params.text("KeyId", &self.params.key_id);
-        if let Some(spec) = self.params.key_spec {
-            params.text("KeySpec", spec);
-        }
-        if let Some(blob) = &self.params.ciphertext_blob {
-            params.text("CiphertextBlob", &Base64::Standard.encode(blob));
-        }
-        if !self.params.encryption_context.is_empty() {
-            let mut context = Writer::object();
-            for (key, value) in &self.params.encryption_context {
-                context.text(key, value);
-            }
-            params.raw("EncryptionContext", &context.end());
-        }
-        if let Some(days) = self.params.pending_window_in_days {
-            params.number("PendingWindowInDays", days.into());
-        }
         let mut object = Writer::object();
-        object.raw("id", &decimal(self.id));
+        object.number("id", self.id);
         object.text("op", self.op.name());
         object.text("region", &self.region);
         object.boolean("fips", self.fips);
         object.text("endpoint", &self.endpoint);
-        object.raw("params", &params.end());
+        object.open("params");
+        object.text("KeyId", &self.params.key_id);
+        if let Some(spec) = self.params.key_spec {
+            object.text("KeySpec", spec);
+        }
+        if let Some(blob) = &self.params.ciphertext_blob {
+            object.text("CiphertextBlob", &Base64::Standard.encode(blob));
+        }
+        if !self.params.encryption_context.is_empty() {
+            object.open("EncryptionContext");
+            for (key, value) in &self.params.encryption_context {
+                object.text(key, value);
+            }
+            object.close();
+        }
+        if let Some(days) = self.params.pending_window_in_days {
+            object.number("PendingWindowInDays", days.into());
+        }
+        object.close();
         object.end()
     }
 }

@@ -1,32 +1,34 @@
 //! A sorted map of byte strings whose code is small, which wasm pays for by the kilobyte: std's
 //! B-tree costs five of them for each pair of types.
 //!
-//! Entries stand in one sorted list, so an insertion moves those behind it, two words each: that
-//! is microseconds for the 4,096 DEKs of a full vault. Keys and values are boxed: then the machine
-//! code is the same whatever the values are, and the linker keeps it once.
+//! Keys stand in one sorted list, so an insertion moves those behind it, two words each: that is
+//! microseconds for the 4,096 DEKs of a full vault. Values are boxed, in a list of their own: then
+//! the machine code is the same whatever the values are, and there once.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-type Entry<V> = (Box<[u8]>, Box<V>);
-
-pub(crate) struct Map<V>(Vec<Entry<V>>);
+pub(crate) struct Map<V> {
+    keys: Keys,
+    /// Each at its key's place.
+    values: Vec<Box<V>>,
+}
 
 impl<V> Map<V> {
-    pub(crate) const NEW: Self = Self(Vec::new());
+    pub(crate) const NEW: Self = Self { keys: Keys(Vec::new()), values: Vec::new() };
 
     pub(crate) const fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
-        let at = self.find(key).ok()?;
-        Some(&*self.0.get(at)?.1)
+        let at = self.keys.find(key).ok()?;
+        Some(&**self.values.get(at)?)
     }
 
     pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
-        let at = self.find(key).ok()?;
-        Some(&mut *self.0.get_mut(at)?.1)
+        let at = self.keys.find(key).ok()?;
+        Some(&mut **self.values.get_mut(at)?)
     }
 
     /// The value of a key, made if there is none. Never `None`, which the compiler can't know.
@@ -34,7 +36,7 @@ impl<V> Map<V> {
     where
         V: Default,
     {
-        if self.find(key).is_err() {
+        if self.keys.find(key).is_err() {
             self.insert(key, V::default());
         }
         self.get_mut(key)
@@ -45,44 +47,68 @@ impl<V> Map<V> {
         self.put(key, Box::new(value))
     }
 
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Box<V>> {
-        let at = self.find(key).ok()?;
-        Some(self.0.remove(at).1)
-    }
-
-    /// Takes out the entry with the least key.
-    pub(crate) fn pop_first(&mut self) -> Option<Entry<V>> {
-        if self.0.is_empty() { None } else { Some(self.0.remove(0)) }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
-        self.0.iter().map(|(key, value)| (&**key, &**value))
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut V)> {
-        self.0.iter_mut().map(|(key, value)| (&**key, &mut **value))
-    }
-
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
-        self.0.retain(|(_, value)| keep(value));
-    }
-
     /// [`Self::insert`] of a value that is boxed already.
     #[inline(never)]
     pub(crate) fn put(&mut self, key: &[u8], value: Box<V>) -> Option<Box<V>> {
-        match self.find(key) {
-            Ok(at) => Some(core::mem::replace(&mut self.0.get_mut(at)?.1, value)),
+        match self.keys.find(key) {
+            Ok(at) => Some(core::mem::replace(self.values.get_mut(at)?, value)),
             Err(at) => {
-                self.0.insert(at, (key.into(), value));
+                self.keys.insert(at, key);
+                self.values.insert(at, value);
                 None
             }
         }
     }
 
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Box<V>> {
+        let at = self.keys.find(key).ok()?;
+        self.keys.remove(at);
+        Some(self.values.remove(at))
+    }
+
+    /// Takes out the value of the least key.
+    pub(crate) fn pop_first(&mut self) -> Option<Box<V>> {
+        if self.values.is_empty() {
+            return None;
+        }
+        self.keys.remove(0);
+        Some(self.values.remove(0))
+    }
+
+    /// The values, by key.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &V> {
+        self.values.iter().map(|value| &**value)
+    }
+
+    /// The values, by key.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.values.iter_mut().map(|value| &mut **value)
+    }
+
+    /// The keys with their values.
+    pub(crate) fn pairs_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut V)> {
+        self.keys.0.iter().map(|key| &**key).zip(self.values.iter_mut().map(|value| &mut **value))
+    }
+}
+
+/// Sorted. Apart from the values, and never inlined: one code for every map.
+struct Keys(Vec<Box<[u8]>>);
+
+impl Keys {
     /// Where the key stands, or where it would.
     #[inline(never)]
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
-        self.0.binary_search_by(|(found, _)| (**found).cmp(key))
+        self.0.binary_search_by(|found| (**found).cmp(key))
+    }
+
+    #[inline(never)]
+    fn insert(&mut self, at: usize, key: &[u8]) {
+        self.0.insert(at, key.into());
+    }
+
+    #[inline(never)]
+    fn remove(&mut self, at: usize) {
+        self.0.remove(at);
     }
 }
 
@@ -112,13 +138,11 @@ mod tests {
             }
             assert_eq!(map.len(), model.len());
         }
-        map.retain(|value| value % 3 != 0);
-        model.retain(|_, value| *value % 3 != 0);
         assert_eq!(map.len(), model.len());
-        let all: Vec<_> = map.iter().map(|(key, value)| (key.into(), *value)).collect();
+        let all: Vec<_> = map.pairs_mut().map(|(key, value)| (key.into(), *value)).collect();
         assert_eq!(all, model.clone().into_iter().collect::<Vec<_>>());
-        while let Some((key, value)) = model.pop_first() {
-            assert_eq!(map.pop_first(), Some((key, Box::new(value))));
+        while let Some((_, value)) = model.pop_first() {
+            assert_eq!(map.pop_first(), Some(Box::new(value)));
         }
         assert_eq!((map.pop_first(), map.len()), (None, 0));
     }
@@ -129,7 +153,7 @@ mod tests {
         for key in (0..1_280_usize).rev().chain(1_280..2_560) {
             assert_eq!(map.insert(&key.to_be_bytes(), key), None);
         }
-        assert!(map.iter_mut().map(|(_, key)| *key).eq(0..2_560));
+        assert!(map.iter_mut().map(|key| *key).eq(0..2_560));
         for key in 0..2_560_usize {
             assert_eq!(map.remove(&key.to_be_bytes()), Some(Box::new(key)));
             assert_eq!(map.remove(&key.to_be_bytes()), None);

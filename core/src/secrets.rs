@@ -153,8 +153,7 @@ impl DekKey {
         ciphertext: &mut [u8],
         tag: &mut [u8; TAG_LEN],
     ) -> Result<(), Error> {
-        *tag = with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.encrypt(iv, aad, plaintext, ciphertext))?;
-        Ok(())
+        with_clean_stack::<CIPHER_DEPTH, _>(|| self.cipher.encrypt(iv, aad, plaintext, ciphertext, tag))
     }
 
     /// Decrypts `ciphertext` into `plaintext`, which must be as long. It is written only after

@@ -1,5 +1,8 @@
 //! The rules for strings (DESIGN 3): well-formed UTF-8, 1 to 1,024 bytes, compared byte for byte.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::Error;
 
 /// The longest part of a binding, org or session, in bytes.
@@ -13,7 +16,28 @@ pub const MAX_KEY_ID: usize = 2_048;
 /// # Errors
 /// [`Error::BadInput`] if `bytes` is not well-formed UTF-8.
 pub fn text(bytes: &[u8]) -> Result<&str, Error> {
-    core::str::from_utf8(bytes).map_err(|_| Error::BadInput)
+    well_formed(bytes).ok_or(Error::BadInput)
+}
+
+/// The text that these bytes are, if they are one.
+pub(crate) fn owned(bytes: Vec<u8>) -> Option<String> {
+    #[cfg(not(target_arch = "wasm32"))]
+    let text = String::from_utf8(bytes).ok();
+    #[cfg(target_arch = "wasm32")]
+    let text = well_formed(&bytes).map(String::from);
+    text
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn well_formed(bytes: &[u8]) -> Option<&str> {
+    core::str::from_utf8(bytes).ok()
+}
+
+/// Byte by byte, which takes a third of the machine code.
+#[cfg(target_arch = "wasm32")]
+fn well_formed(bytes: &[u8]) -> Option<&str> {
+    let Some(first) = bytes.utf8_chunks().next() else { return Some("") };
+    first.invalid().is_empty().then_some(first.valid())
 }
 
 pub(crate) fn check(text: &str) -> Result<(), Error> {
@@ -33,7 +57,7 @@ fn check_up_to(text: &str, limit: usize) -> Result<(), Error> {
 }
 
 /// Appends `lp(x)`: a u16 length, then the bytes. `text` must have been checked.
-pub(crate) fn push_lp(out: &mut alloc::vec::Vec<u8>, text: &str) {
+pub(crate) fn push_lp(out: &mut Vec<u8>, text: &str) {
     // Checked strings are at most 1,024 bytes; were one longer, the clamp makes a
     // value that no reader accepts rather than an ambiguous one.
     let len = u16::try_from(text.len()).unwrap_or(u16::MAX);

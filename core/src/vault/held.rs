@@ -77,7 +77,7 @@ impl HeldDeks {
     pub(super) fn tick(&mut self, now: Now, went_back: bool) {
         if went_back || self.soonest.is_over(now) {
             self.soonest = End::NEVER;
-            for (_, held) in self.deks.iter_mut() {
+            for held in self.deks.iter_mut() {
                 held.expire(now);
                 if went_back {
                     held.end(Error::ClockRollback);
@@ -129,7 +129,7 @@ impl HeldDeks {
         let dek_ref = held.dek_ref;
         self.deks.put(dek_ref.as_bytes(), held);
         if self.deks.len() > MAX_HELD {
-            let oldest = self.deks.iter().min_by_key(|(_, held)| held.used).map(|(_, held)| held.dek_ref);
+            let oldest = self.deks.iter().min_by_key(|held| held.used).map(|held| held.dek_ref);
             if let Some(oldest) = oldest {
                 self.deks.remove(oldest.as_bytes());
             }
@@ -145,7 +145,14 @@ impl HeldDeks {
 
     /// Forgets every DEK of an org, as owner or reader.
     pub(super) fn forget_org(&mut self, org: &str) {
-        self.deks.retain(|held| held.identity.owner() != org && held.reader != org);
+        while let Some(dek_ref) = self.one_of(org) {
+            self.deks.remove(dek_ref.as_bytes());
+        }
+    }
+
+    fn one_of(&self, org: &str) -> Option<DekRef> {
+        let mut held = self.deks.iter();
+        held.find(|held| held.identity.owner() == org || held.reader == org).map(|held| held.dek_ref)
     }
 
     pub(super) fn clear(&mut self) {
@@ -155,7 +162,7 @@ impl HeldDeks {
 
     /// Those held and not over, by `dek_ref`.
     pub(super) fn alive(&self) -> impl Iterator<Item = &Held> {
-        self.deks.iter().map(|(_, held)| held).filter(|held| held.is_alive())
+        self.deks.iter().filter(|held| held.is_alive())
     }
 }
 

@@ -72,15 +72,14 @@ impl Vault {
     /// # Errors
     /// As [`Self::new`].
     pub fn with_platform(options: &VaultOptions, platform: Box<dyn Platform>) -> Result<Self, Error> {
-        let mut vault = Self { settings: Settings::NEW, platform, state: Lock::new(State::NEW) };
-        vault.settings.read(options)?;
-        {
-            let mut state = vault.enter()?;
-            for (org, version) in &options.min_versions {
-                state.see_version(org, *version)?;
-            }
+        let mut settings = Settings::NEW;
+        settings.read(options)?;
+        let mut state = State::NEW;
+        state.tick(&*platform);
+        for (org, version) in &options.min_versions {
+            state.see_version(org, *version);
         }
-        Ok(vault)
+        Ok(Self { settings, platform, state: Lock::new(state) })
     }
 
     /// Tells the vault which `active` row is in the store: the host's own after it won the write,
@@ -146,15 +145,15 @@ impl Vault {
         let state = self.enter()?;
         let mut list = Writer::list();
         for held in state.deks.alive() {
-            let mut object = Writer::object();
-            object.dek_ref(&held.dek_ref);
-            object.text("kind", held.identity.kind().name());
-            object.text("org", held.identity.owner());
-            object.number("version", held.identity.version().into());
-            object.text("reader", &held.reader);
-            object.number("ends", held.end.wall);
-            object.number("seals", state.seals(&held.dek_ref));
-            list.item(&object.end());
+            list.open_item();
+            list.dek_ref(&held.dek_ref);
+            list.text("kind", held.identity.kind().name());
+            list.text("org", held.identity.owner());
+            list.number("version", held.identity.version().into());
+            list.text("reader", &held.reader);
+            list.number("ends", held.end.wall);
+            list.number("seals", state.seals(&held.dek_ref));
+            list.close();
         }
         Ok(list.end())
     }
@@ -169,15 +168,34 @@ impl Vault {
             return Err(Error::Limit);
         }
         let state = self.enter()?;
-        let mut found = Map::NEW;
+        let mut found = Found(Map::NEW);
         let mut list = Vec::new();
         for envelope in envelopes {
-            if let Ok(frame) = crate::envelope::Frame::read(envelope, self.settings.field_limit)
-                && !state.deks.is_alive(frame.dek_ref)
-                && found.insert(frame.dek_ref, ()).is_none()
-            {
-                list.push(DekRef::from(*frame.dek_ref));
+            list.extend(found.missing(&state, envelope, self.settings.field_limit).map(DekRef::from));
+        }
+        Ok(list)
+    }
+
+    /// [`Self::missing`] of envelopes that lie one behind another, with their lengths in `lengths`
+    /// as little-endian u32: the DEKs, 32 bytes each.
+    ///
+    /// # Errors
+    /// As there; [`Error::BadInput`] if there are fewer bytes than that.
+    pub fn missing_in(&self, mut envelopes: &[u8], lengths: &[u8]) -> Result<Vec<u8>, Error> {
+        let lengths = lengths.as_chunks().0;
+        if lengths.len() > MAX_BATCH {
+            return Err(Error::Limit);
+        }
+        let state = self.enter()?;
+        let mut found = Found(Map::NEW);
+        let mut list = Vec::new();
+        for len in lengths {
+            let len = usize::try_from(u32::from_le_bytes(*len)).map_err(|_| Error::BadInput)?;
+            let (envelope, rest) = envelopes.split_at_checked(len).ok_or(Error::BadInput)?;
+            if let Some(dek_ref) = found.missing(&state, envelope, self.settings.field_limit) {
+                list.extend_from_slice(&dek_ref);
             }
+            envelopes = rest;
         }
         Ok(list)
     }
@@ -187,6 +205,18 @@ impl Vault {
         let mut state = self.state.lock()?;
         state.tick(&*self.platform);
         Ok(state)
+    }
+}
+
+/// The missing DEKs that were found.
+struct Found(Map<()>);
+
+impl Found {
+    /// The DEK that an envelope needs, if it isn't here and wasn't found yet.
+    fn missing(&mut self, state: &State, envelope: &[u8], field_limit: usize) -> Option<[u8; DekRef::LEN]> {
+        let frame = crate::envelope::Frame::read(envelope, field_limit).ok()?;
+        let new = !state.deks.is_alive(frame.dek_ref) && self.0.insert(frame.dek_ref, ()).is_none();
+        new.then_some(*frame.dek_ref)
     }
 }
 

@@ -31,25 +31,30 @@ impl Records {
         }
         let place = digest(identity.owner(), identity.table(), identity.record_id());
         self.clock = self.clock.saturating_add(1);
-        let mut next = Seen { version: identity.version(), dek_ref: *dek_ref, at: self.clock };
-        if let Some(known) = self.seen.get(&place) {
-            self.by_age.remove(&known.at.to_be_bytes());
-            if known.version > next.version {
-                next = Seen { at: self.clock, ..*known };
+        let next = Seen { version: identity.version(), dek_ref: *dek_ref, at: self.clock };
+        match self.seen.get_mut(&place) {
+            None => {
+                self.seen.insert(&place, next);
+            }
+            Some(known) => {
+                self.by_age.remove(&known.at.to_be_bytes());
+                if known.version <= next.version {
+                    *known = next;
+                }
+                known.at = self.clock;
             }
         }
-        self.seen.insert(&place, next);
         self.by_age.insert(&self.clock.to_be_bytes(), place);
         if self.seen.len() > REMEMBERED
-            && let Some((_, oldest)) = self.by_age.pop_first()
+            && let Some(oldest) = self.by_age.pop_first()
         {
             self.seen.remove(&*oldest);
         }
     }
 
     /// The DEK that a seal with scope `record` must use.
-    pub(super) fn highest(&self, owner: &str, table: &str, record: &str) -> Option<DekRef> {
-        self.seen.get(&digest(owner, table, record)).map(|seen| seen.dek_ref)
+    pub(super) fn highest(&self, owner: &str, table: &str, record: &str) -> Option<&DekRef> {
+        self.seen.get(&digest(owner, table, record)).map(|seen| &seen.dek_ref)
     }
 }
 

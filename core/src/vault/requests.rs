@@ -35,8 +35,12 @@ impl Minted {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut object = Writer::object();
-        object.raw("row", &self.row.to_json());
-        object.raw("active", &self.active.to_json());
+        object.open("row");
+        self.row.write(&mut object);
+        object.close();
+        object.open("active");
+        self.active.write(&mut object);
+        object.close();
         object.end()
     }
 }

@@ -67,7 +67,7 @@ impl State {
         let (now, went_back) = self.clock.read(platform);
         self.now = now;
         self.deks.tick(now, went_back);
-        for (_, org) in self.orgs.iter_mut() {
+        for org in self.orgs.iter_mut() {
             if went_back {
                 org.minted = None;
             } else if let Some(held) = &mut org.minted {
@@ -101,10 +101,10 @@ impl State {
     pub(super) fn sign_out(&mut self, mut gone: impl FnMut(&[u8])) {
         self.deks.clear();
         self.requests.clear();
-        for (_, org) in self.orgs.iter_mut() {
+        for org in self.orgs.iter_mut() {
             org.minted = None;
         }
-        for (dek_ref, uses) in self.uses.iter_mut() {
+        for (dek_ref, uses) in self.uses.pairs_mut() {
             if core::mem::take(&mut uses.keychain) {
                 gone(dek_ref);
             }
@@ -177,7 +177,7 @@ impl State {
         self.deks.check_reader(key.dek_ref(), reader)?;
         let identity = key.identity();
         if identity.kind() == DekKind::Org {
-            self.see_version(identity.owner(), identity.version())?;
+            self.see_version(identity.owner(), identity.version());
         }
         self.records.note(identity, key.dek_ref());
         self.deks.insert(Held::new(key, reader, end));
@@ -254,10 +254,10 @@ impl State {
     }
 
     /// Notes the highest version of an org's DEK.
-    pub(super) fn see_version(&mut self, org: &str, version: u32) -> Result<(), Error> {
-        let org = self.org(org)?;
-        org.highest = org.highest.max(version);
-        Ok(())
+    pub(super) fn see_version(&mut self, org: &str, version: u32) {
+        if let Some(org) = self.orgs.entry(org.as_bytes()) {
+            org.highest = org.highest.max(version);
+        }
     }
 
     fn org(&mut self, org: &str) -> Result<&mut Org, Error> {

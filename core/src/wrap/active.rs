@@ -53,12 +53,17 @@ impl ActiveRow {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut object = Writer::object();
+        self.write(&mut object);
+        object.end()
+    }
+
+    /// The row's members.
+    pub(crate) fn write(&self, object: &mut Writer) {
         object.text("org", &self.org);
         object.dek_ref(&self.dek_ref);
         object.number("version", self.version.into());
         object.text("state", if self.tombstoned { TOMBSTONED } else { ACTIVE });
         object.number("rev", self.rev);
-        object.end()
     }
 
     /// The org.

@@ -99,10 +99,9 @@ impl From<RowParts> for WrapRow {
 }
 
 /// A row's members as they are spelt. One place for all of them, which each is read into, because
-/// the machine code for nine texts that are handed on one by one is several times as long.
-#[derive(Default)]
+/// the machine code for as many texts that are handed on one by one is several times as long.
 struct Spelt {
-    purpose: String,
+    purpose: Purpose,
     owner: String,
     reader: String,
     table: String,
@@ -110,56 +109,66 @@ struct Spelt {
     version: u64,
     created: u64,
     dek_ref: String,
-    provider: String,
+    provider: Provider,
     key_id: String,
     blob: String,
 }
 
 impl Spelt {
+    /// Before [`Self::read`].
+    const NEW: Self = Self {
+        purpose: Purpose::OrgDek,
+        owner: String::new(),
+        reader: String::new(),
+        table: String::new(),
+        record: String::new(),
+        version: 0,
+        created: 0,
+        dek_ref: String::new(),
+        provider: Provider::Local,
+        key_id: String::new(),
+        blob: String::new(),
+    };
+
     fn read(&mut self, members: &mut Members<'_>) -> Result<(), Error> {
         check_v(members)?;
-        token(members, "purpose", &mut self.purpose)?;
-        let purpose = self.purpose()?;
+        let mut name = String::new();
+        token(members, "purpose", &mut name)?;
+        self.purpose = Purpose::from_name(&name).ok_or(Error::RowInconsistent)?;
         string(members, "owner", &mut self.owner)?;
         string(members, "reader", &mut self.reader)?;
-        if purpose != Purpose::OrgDek {
+        if self.purpose != Purpose::OrgDek {
             string(members, "table", &mut self.table)?;
             string(members, "record", &mut self.record)?;
         }
         whole(members, "version", &mut self.version)?;
         whole(members, "created", &mut self.created)?;
         token(members, "dekRef", &mut self.dek_ref)?;
-        token(members, "provider", &mut self.provider)?;
-        self.provider()?;
+        token(members, "provider", &mut name)?;
+        if name == Provider::AwsKms.name() {
+            self.provider = Provider::AwsKms;
+        } else if name != Provider::Local.name() {
+            return Err(Error::RowInconsistent);
+        }
         token(members, "keyId", &mut self.key_id)?;
         check_key_id(&self.key_id)?;
         token(members, "blob", &mut self.blob)?;
         if members.is_empty() && self.created <= MAX_CREATED { Ok(()) } else { Err(Error::RowInconsistent) }
     }
 
-    fn purpose(&self) -> Result<Purpose, Error> {
-        Purpose::from_name(&self.purpose).ok_or(Error::RowInconsistent)
-    }
-
-    fn provider(&self) -> Result<Provider, Error> {
-        let known = [Provider::AwsKms, Provider::Local].into_iter().find(|provider| provider.name() == self.provider);
-        known.ok_or(Error::RowInconsistent)
-    }
-
     fn row(&mut self) -> Result<WrapRow, Error> {
-        let purpose = self.purpose()?;
         let version = u32::try_from(self.version).unwrap_or(0);
-        let identity = match purpose {
+        let identity = match self.purpose {
             Purpose::OrgDek => Identity::org(&self.owner, version),
             _ => Identity::record(&self.owner, &self.table, &self.record, version),
         };
         let mut row = RowParts {
-            purpose,
+            purpose: self.purpose,
             identity: identity.map_err(|_| Error::RowInconsistent)?,
-            provider: self.provider()?,
             reader: take(&mut self.reader),
             created: self.created,
             dek_ref: DekRef::from([0; DekRef::LEN]),
+            provider: self.provider,
             key_id: take(&mut self.key_id),
             blob: Vec::new(),
         };
@@ -196,7 +205,7 @@ impl WrapRow {
     /// [`Error::BadInput`] or [`Error::Limit`] for a string in it; [`Error::Limit`] for a blob over 6,144 bytes.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         let mut members = read_object(json).ok_or(Error::RowInconsistent)?;
-        let mut spelt = Spelt::default();
+        let mut spelt = Spelt::NEW;
         spelt.read(&mut members)?;
         spelt.row()
     }
@@ -223,6 +232,12 @@ impl WrapRow {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut object = Writer::object();
+        self.write(&mut object);
+        object.end()
+    }
+
+    /// The row's members.
+    pub(crate) fn write(&self, object: &mut Writer) {
         object.number("v", 1);
         object.text("purpose", self.0.purpose.name());
         object.text("owner", self.0.identity.owner());
@@ -237,7 +252,6 @@ impl WrapRow {
         object.text("provider", self.0.provider.name());
         object.text("keyId", &self.0.key_id);
         object.text("blob", &Base64::Standard.encode(&self.0.blob));
-        object.end()
     }
 
     /// The KMS encryption context of a row that a CMK wrapped.
@@ -253,17 +267,17 @@ impl WrapRow {
 
     /// Exactly the pairs of DESIGN 3.6.
     pub(crate) fn context(&self) -> Vec<(&'static str, String)> {
-        let mut context = alloc::vec![
-            ("strongroom-purpose", self.0.purpose.name().to_string()),
-            ("strongroom-org", context_value(&self.0.reader)),
-            ("strongroom-owner", context_value(self.owner())),
-            ("strongroom-version", decimal(self.version().into())),
-            ("strongroom-created", decimal(self.0.created)),
-        ];
+        let mut context = Vec::new();
+        let mut add = |key, value| context.push((key, value));
+        add("strongroom-purpose", self.0.purpose.name().to_string());
+        add("strongroom-org", context_value(&self.0.reader));
+        add("strongroom-owner", context_value(self.owner()));
+        add("strongroom-version", decimal(self.version().into()));
+        add("strongroom-created", decimal(self.0.created));
         // While an org DEK is being minted its reference isn't known.
         if self.0.identity.kind() == DekKind::Record {
-            context.push(("strongroom-dek", self.0.dek_ref.to_text()));
-            context.push(("strongroom-resource", resource(&self.0.identity)));
+            add("strongroom-dek", self.0.dek_ref.to_text());
+            add("strongroom-resource", resource(&self.0.identity));
         }
         context
     }

@@ -120,14 +120,6 @@ export function bytes(value: unknown): Uint8Array {
   return fail("BAD_INPUT");
 }
 
-/** A copy of {@link bytes}, for work that goes on after the caller could have changed or wiped them. */
-export function bytesCopy(value: unknown): Uint8Array {
-  const view = bytes(value);
-  const copy = room(view.length);
-  copy.set(view);
-  return copy;
-}
-
 /** Zeros; more than can be held in one piece is LIMIT. */
 export function room(length: number): Uint8Array<ArrayBuffer> {
   if (length > MAX_BYTES) fail("LIMIT");

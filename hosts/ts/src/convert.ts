@@ -2,7 +2,7 @@ import { bytes, flag, members, optional, text, u64, wipe, type Members } from ".
 import { fail } from "./error.js";
 import { fromBase64 } from "./base64.js";
 import type { RawReply, RawScope } from "./raw.js";
-import type { Binding, KmsRequest, SealOptions } from "./types.js";
+import type { KmsRequest } from "./types.js";
 
 /** A binding's parts, in the order in which every raw function takes them. */
 export type BindingParts = [
@@ -13,18 +13,6 @@ export type BindingParts = [
 export function binding(value: unknown): BindingParts {
   const [org, table, record, field, revision] = members(value, BINDING, "BAD_INPUT");
   return [text(org), text(table), text(record), text(field), optional(revision, u64)];
-}
-
-/** A binding's own copy, for work that goes on after the caller could have changed it. */
-export function bindingCopy(value: unknown): Binding {
-  const [org, table, record, field, revision] = binding(value);
-  return { org, table, record, field, revision };
-}
-
-/** The same for the options of a seal or a reseal. */
-export function sealOptionsCopy(value: unknown): SealOptions {
-  const { scope, padded } = sealOptions(value);
-  return { scope: scope === undefined ? undefined : scope === 0 ? "org" : "record", padded };
 }
 
 /** Reads the options of a seal or a reseal; what is absent is `undefined`. */
@@ -63,15 +51,6 @@ export function withReply<T>(value: unknown, use: (read: ReadReply) => T): T {
   }
 }
 
-/** Wipes the DEK in a reply that nobody takes. */
-export function wipeReply(value: unknown): void {
-  try {
-    wipe(members(value, PLAINTEXT)[0]);
-  } catch {
-    // No reply, or one whose DEK can't be read: there is nothing to wipe.
-  }
-}
-
 /** A request as the core writes it, with its bytes as bytes. */
 export function request(json: string): KmsRequest {
   const parsed = JSON.parse(json) as KmsRequest & { params: { CiphertextBlob?: unknown } };
@@ -89,4 +68,5 @@ function scopeNumber(value: unknown): RawScope {
 const BINDING = ["org", "table", "record", "field", "revision"] as const;
 const SEAL_OPTIONS = ["scope", "padded"] as const;
 const REPLY = ["endpoint", "error", "KeyId", "CiphertextBlob"] as const;
-const PLAINTEXT = ["Plaintext"] as const;
+/** What of a reply is to be wiped. */
+export const PLAINTEXT = ["Plaintext"] as const;

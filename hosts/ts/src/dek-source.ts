@@ -1,5 +1,6 @@
-import { fromBase64, toBase64url } from "./base64.js";
+import { fromBase64 } from "./base64.js";
 import { wipe } from "./check.js";
+import { toBase64url } from "./copies.js";
 import { fail, StrongroomError } from "./error.js";
 import { Flights } from "./flights.js";
 import { Asker } from "./kms.js";

@@ -1,5 +1,4 @@
-import { bytesCopy } from "./check.js";
-import { bindingCopy } from "./convert.js";
+import { bindingCopy, bytesCopy } from "./copies.js";
 import { fail } from "./error.js";
 import type { Binding } from "./types.js";
 

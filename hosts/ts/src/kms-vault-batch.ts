@@ -1,5 +1,5 @@
-import { bytes, bytesCopy, items, MAX_BYTES, members, wipe } from "./check.js";
-import { bindingCopy, sealOptionsCopy } from "./convert.js";
+import { bytes, items, MAX_BYTES, members, wipe } from "./check.js";
+import { bindingCopy, bytesCopy, sealOptionsCopy } from "./copies.js";
 import { fail, StrongroomError } from "./error.js";
 import { attempt } from "./frame.js";
 import type { BatchResult, Binding, SealOptions } from "./types.js";

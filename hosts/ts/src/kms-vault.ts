@@ -1,5 +1,5 @@
-import { bytesCopy, text, whole, wipe } from "./check.js";
-import { bindingCopy, sealOptionsCopy } from "./convert.js";
+import { text, whole, wipe } from "./check.js";
+import { bindingCopy, bytesCopy, sealOptionsCopy } from "./copies.js";
 import { isGone, type Errand } from "./dek-source.js";
 import { StrongroomError, translate } from "./error.js";
 import type { FieldStore } from "./field-store.js";

@@ -1,5 +1,5 @@
 import { wipe } from "./check.js";
-import { wipeReply } from "./convert.js";
+import { wipeReply } from "./copies.js";
 import { StrongroomError } from "./error.js";
 import { fromOutside } from "./outside.js";
 import type { KmsReply, KmsRequest } from "./types.js";

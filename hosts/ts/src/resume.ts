@@ -1,5 +1,6 @@
-import { fromBase64, toBase64url } from "./base64.js";
+import { fromBase64 } from "./base64.js";
 import { entries, text, wipe } from "./check.js";
+import { toBase64url } from "./copies.js";
 import { fail } from "./error.js";
 import { KeychainCache } from "./keychain-cache.js";
 import { bindKmsVault, KmsVault, type KmsVaultFactory, type KmsVaultOptions } from "./kms-vault.js";

@@ -1,11 +1,13 @@
 //! The browser's package: the module, its glue, and the bundles around both.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     slice,
 };
 
 use anyhow::{Context, Result};
+use walrus::Module;
 use wasm_bindgen_cli_support::Bindgen;
 
 use super::{Kind, native::remap};
@@ -20,7 +22,7 @@ pub(crate) fn build(ctx: &Ctx, kind: Kind) -> Result<()> {
         Kind::Released => "release",
         Kind::Hazmat => "hazmat",
     };
-    bundle(ctx, kind, &glue(ctx, kind, "strongroom-wasm", "strongroom", name)?)
+    bundle(ctx, kind, &glue(ctx, kind, "strongroom-wasm", VAULT, name)?)
 }
 
 /// Makes the package of a module with its glue.
@@ -59,8 +61,12 @@ fn glue(ctx: &Ctx, kind: Kind, package: &str, name: &str, dir: &str) -> Result<P
 }
 
 fn bindgen(module: &Path, name: &str, out: &Path) -> Result<()> {
-    Bindgen::new()
-        .input_path(module)
+    let mut bindgen = Bindgen::new();
+    match name {
+        VAULT => bindgen.input_bytes(name, without_values(&fs::read(module)?)?),
+        _ => bindgen.input_path(module),
+    };
+    bindgen
         .out_name(name)
         .web(true)?
         .typescript(true)
@@ -70,6 +76,18 @@ fn bindgen(module: &Path, name: &str, out: &Path) -> Result<()> {
         .omit_default_module_path(false)
         .generate(out)
         .with_context(|| format!("wasm-bindgen refused {}", module.display()))
+}
+
+/// Takes out what tells wasm-bindgen that JavaScript's values may cross: only numbers do. Else
+/// every page would load a table of values, and what fills it.
+fn without_values(module: &[u8]) -> Result<Vec<u8>> {
+    let mut module = Module::from_buffer(module)?;
+    let table = module.exports.iter().filter(|export| export.name.starts_with("__externref"));
+    for export in table.map(|export| export.id()).collect::<Vec<_>>() {
+        module.exports.delete(export);
+    }
+    module.customs.remove_raw("target_features");
+    Ok(module.emit_wasm())
 }
 
 /// Runs binaryen's optimiser over a module, in place.
@@ -82,11 +100,11 @@ pub(crate) fn optimise(ctx: &Ctx, module: &Path) -> Result<()> {
     command.args(["--enable-multivalue", "--enable-mutable-globals", "--enable-nontrapping-float-to-int"]);
     command.args(["--enable-sign-ext", "--enable-simd"]);
     // A function with one caller stays one: large functions compress worse than many small ones.
-    command.args(["-Oz", "--one-caller-inline-max-function-size", "50"]);
-    // No address is below 1,024: the stack ends there, and nothing wraps around.
+    command.args(["--one-caller-inline-max-function-size", "50"]);
+    // No address is below 1,024: the stack ends there, and no address wraps around.
     command.arg("--low-memory-unused");
-    // Control flow written anew has fewer shapes, and optimising it once more leaves less of it.
-    command.args(["--flatten", "--rereloop", "-Oz"]);
+    // Control flow that is written anew has fewer shapes; the second round finds what the first left.
+    command.args(["--flatten", "--rereloop", "-Oz", "-Oz"]);
     command.arg("--strip-target-features");
     output(command.arg(module).arg("-o").arg(module)).map(drop)
 }
@@ -120,5 +138,8 @@ const SOURCES: [&str; 6] = [
     "bindings-wasm/package-lock.json",
     "bindings-wasm/tsconfig.json",
 ];
+
+/// The vault's module among the glue.
+const VAULT: &str = "strongroom";
 
 const TARGET: &str = "wasm32-unknown-unknown";
