@@ -21,7 +21,8 @@ pub(crate) fn build(ctx: &Ctx) -> Result<()> {
     timed("build of the shims", || {
         for kind in [Kind::Released, Kind::Hazmat] {
             c(ctx, kind)?;
-            go(ctx, kind)?;
+            go(ctx, kind, "shim-go", None)?;
+            go(ctx, kind, "shim-go-boring", Some("boringcrypto"))?;
         }
         Ok(())
     })?;
@@ -50,6 +51,7 @@ fn list(kind: Kind) -> Value {
     hosts.insert("wasm-browser".to_owned(), json!(["node", "tests/shims/wasm/browser.mjs", wasm]));
     hosts.insert("c".to_owned(), json!([format!("target/bin/shim-c{ending}")]));
     hosts.insert("go".to_owned(), json!([format!("target/bin/shim-go{ending}")]));
+    hosts.insert("go-boring".to_owned(), json!([format!("target/bin/shim-go-boring{ending}")]));
     Value::Object(hosts)
 }
 
@@ -75,14 +77,17 @@ fn c(ctx: &Ctx, kind: Kind) -> Result<()> {
     output(ctx.cmd("sh").args(["tests/shims/c/build.sh", name]).arg(bin(ctx, kind, "shim-c"))).map(drop)
 }
 
-/// The Go program, on the cgo module.
-fn go(ctx: &Ctx, kind: Kind) -> Result<()> {
-    let program = bin(ctx, kind, "shim-go");
+/// The Go program, on the cgo module; `experiment` is a GOEXPERIMENT.
+fn go(ctx: &Ctx, kind: Kind, name: &str, experiment: Option<&str>) -> Result<()> {
+    let program = bin(ctx, kind, name);
     // Go doesn't see that an archive has changed; where there is no program, it links one.
     if program.exists() {
         fs::remove_file(&program)?;
     }
     let mut go = ctx.cmd("go");
+    if let Some(experiment) = experiment {
+        go.env("GOEXPERIMENT", experiment);
+    }
     go.current_dir(ctx.path("tests/shims/go")).args(["build", "-trimpath", "-mod=readonly"]);
     if kind == Kind::Hazmat {
         go.args(["-tags", "hazmat"]);

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Every host that must be there. A missing one is a failure, not a smaller run.
-pub(crate) const HOSTS: [&str; 6] = ["rust", "node", "wasm-node", "wasm-browser", "c", "go"];
+pub(crate) const HOSTS: [&str; 7] = ["rust", "node", "wasm-node", "wasm-browser", "c", "go", "go-boring"];
 
 /// The shims of one build, as `target/shims.json` names them.
 pub(crate) struct Hosts {
@@ -112,7 +112,7 @@ impl Hello {
 /// be wrong in that way.
 pub(crate) fn may_leave_out(host: &str, flag: &str) -> bool {
     let allowed: &[&str] = match host {
-        "c" | "go" => &["Utf16Units", "Untyped"],
+        "c" | "go" | "go-boring" => &["Utf16Units", "Untyped"],
         "node" | "wasm-node" | "wasm-browser" => &["Utf8Bytes"],
         "rust" => &["Utf8Bytes", "Utf16Units", "Untyped"],
         _ => &[],

@@ -105,8 +105,16 @@ func hello([]byte) (any, error) {
 		}
 	}
 	return map[string]any{
-		"protocol": 1, "name": "go", "version": strongroom.Version(),
+		"protocol": 1, "name": name(), "version": strongroom.Version(),
 		"strings": []string{"utf8"}, "ops": names,
 		"extras": append([]string{"wiped", "large", "cmks", "min_versions", "field_limit", "danger_endpoint"}, testExtras...),
 	}, nil
+}
+
+// name is the host's: BoringCrypto's build is one of its own.
+func name() string {
+	if strongroom.Engine() == "boring" {
+		return "go-boring"
+	}
+	return "go"
 }
