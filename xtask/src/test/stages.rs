@@ -35,6 +35,12 @@ pub(super) const STAGES: &[Stage] = &[
     Stage { name: "wasm", about: "the browser's package, in Node and in Chromium", needs: Needs::Builds, run: wasm },
     Stage { name: "go", about: "the C example and the Go modules", needs: Needs::Builds, run: go },
     Stage {
+        name: "go-boring",
+        about: "the Go module with its AES-GCM in BoringCrypto",
+        needs: Needs::Builds,
+        run: go_boring,
+    },
+    Stage {
         name: "go-kms",
         about: "the Go adapter and loop on the local KMS and on moto",
         needs: Needs::Builds,
@@ -141,6 +147,15 @@ fn wasm(ctx: &Ctx) -> Result<()> {
 
 fn go(ctx: &Ctx) -> Result<()> {
     run(ctx.cmd("sh").arg("bindings-go/test.sh"))
+}
+
+fn go_boring(ctx: &Ctx) -> Result<()> {
+    for args in [["vet", "-mod=readonly", "."].as_slice(), &["test", "-mod=readonly", "-count=1", "."]] {
+        let mut go = ctx.cmd("go");
+        go.args(args).current_dir(ctx.path("bindings-go"));
+        run(go.env("GOEXPERIMENT", "boringcrypto"))?;
+    }
+    Ok(())
 }
 
 fn go_kms(ctx: &Ctx) -> Result<()> {
