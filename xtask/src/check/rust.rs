@@ -24,6 +24,8 @@ pub(super) fn linted(ctx: &Ctx) -> Result<String> {
     output(ctx.cargo("clippy").args(["-p", "strongroom-node", "--features", "hazmat"]).args(deny))?;
     output(ctx.cargo("clippy").args(["-p", "strongroom", "--no-default-features", "--features", "aes"]).args(deny))?;
     output(ctx.cargo("clippy").args(["-p", "strongroom-node", "-p", "strongroom-c"]).args(deny))?;
+    let boring = ["-p", "strongroom-c", "--no-default-features", "--features", "boring,hazmat"];
+    output(ctx.cargo("clippy").args(boring).args(deny))?;
     for package in ["strongroom-wasm", "strongroom-wasm-reports"] {
         // One at a time: together, the one would turn on the other's std.
         let target = ["-p", package, "--target", "wasm32-unknown-unknown"];

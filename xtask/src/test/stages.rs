@@ -150,6 +150,7 @@ fn go(ctx: &Ctx) -> Result<()> {
 }
 
 fn go_boring(ctx: &Ctx) -> Result<()> {
+    run(ctx.cargo("test").args(["-p", "strongroom", "--features", "external-aead", "--test", "external", "--quiet"]))?;
     for args in [["vet", "-mod=readonly", "."].as_slice(), &["test", "-mod=readonly", "-count=1", "."]] {
         let mut go = ctx.cmd("go");
         go.args(args).current_dir(ctx.path("bindings-go"));
