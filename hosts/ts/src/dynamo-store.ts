@@ -6,8 +6,7 @@ import {
   type AttributeValue, type DynamoDBClient, type PutItemCommandInput, type TransactWriteItem, type UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
 
-import { bytesCopy } from "./check.js";
-import { bindingCopy } from "./convert.js";
+import { bindingCopy, bytesCopy } from "./copies.js";
 import { fail, StrongroomError } from "./error.js";
 import type { FieldStore, StoredField } from "./field-store.js";
 import { inactive, plainActive, plainKey, plainRef, plainRow, reserved } from "./rows.js";

@@ -2,8 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
-import { bytesCopy } from "./check.js";
-import { bindingCopy } from "./convert.js";
+import { bindingCopy, bytesCopy } from "./copies.js";
 import { fail, StrongroomError } from "./error.js";
 import { isEqual, type FieldStore, type StoredField } from "./field-store.js";
 import { fieldAt, isSameRow, storedActive, storedUsage, storedWrap } from "./stored.js";
