@@ -89,7 +89,7 @@ function functionOf(op: number, kind: Kind, takesReply: boolean): Call {
 
 function unpack(answer: Uint8Array, kind: Kind, out: Uint8Array | undefined): unknown {
   if (out) {
-    if (answer.length > out.length) throw 1;
+    if (answer.length > out.length) throw BAD_INPUT;
     out.set(answer);
     return answer.length;
   }
@@ -99,5 +99,8 @@ function unpack(answer: Uint8Array, kind: Kind, out: Uint8Array | undefined): un
 }
 
 const decoder = new TextDecoder();
+
+/** An error's number, as the module answers it. */
+const BAD_INPUT = 1;
 
 type Call = (...args: Argument[]) => unknown;

@@ -208,3 +208,52 @@ fn debug_forms_say_nothing() {
     let item = SealItem { binding: place(), plaintext: b"secret", options: SealOptions::default() };
     assert_eq!(format!("{item:?}"), "SealItem(..)");
 }
+
+#[test]
+fn missing_deks_are_the_same_from_one_buffer() {
+    let vault = vault();
+    mint(&vault, "acme", ACME_CMK, 1, 1);
+    let envelope = vault.seal(&place(), b"x", SealOptions::default()).unwrap();
+    let other = self::vault();
+    let parts = [envelope.as_slice(), b"no envelope", &envelope];
+    let lengths: Vec<u8> = parts.iter().flat_map(|part| u32::try_from(part.len()).unwrap().to_le_bytes()).collect();
+    let all = parts.concat();
+    let missing = other.missing(&parts).unwrap();
+    assert_eq!(missing.len(), 1, "each once");
+    assert_eq!(other.missing_in(&all, &lengths).unwrap(), missing[0].as_bytes());
+    assert_eq!(vault.missing_in(&all, &lengths).unwrap(), b"");
+    assert_eq!(other.missing_in(&all[1..], &lengths), Err(Error::BadInput), "a byte is missing");
+    assert_eq!(other.missing_in(&[], &[0; 4 * 10_001]), Err(Error::Limit));
+}
+
+#[test]
+fn the_dek_of_a_request_goes_out_once_and_only_where_it_fits() {
+    let vault = vault();
+    mint(&vault, "acme", ACME_CMK, 1, 1);
+    let row = vault.generate_record_dek("acme", "t", "r", 1, CREATED).unwrap();
+    let request = vault.wrap_request(row.dek_ref().as_bytes(), ACME_CMK, CREATED).unwrap().id;
+    let mut out = [9; 40];
+    assert_eq!(vault.take_request_plaintext_into(request, &mut out[..31]), Err(Error::BadInput));
+    assert_eq!(out, [9; 40], "nothing was written");
+    assert_eq!(vault.take_request_plaintext_into(request, &mut out), Ok(32));
+    assert_ne!(out[..32], [9; 32]);
+    assert_eq!(out[32..], [9; 8]);
+    assert_eq!(vault.take_request_plaintext_into(request, &mut out), Err(Error::BadInput), "a second time");
+    assert_eq!(vault.take_request_plaintext(request).err(), Some(Error::BadInput));
+}
+
+#[test]
+fn json_says_what_the_rust_forms_say() {
+    assert_eq!(Vault::from_json(b"{\"ttl\":0}").err(), Some(Error::BadInput));
+    assert_eq!(Vault::from_json(b"{\"other\":1}").err(), Some(Error::UnknownOption));
+    let vault = Vault::from_json(b"{\"session\":\"s\"}").unwrap();
+    let minted = try_mint(&vault, "acme", ACME_CMK, 1, 1).unwrap();
+    let (row, active) = (minted.row.to_json(), minted.active.to_json());
+    assert_eq!(minted.to_json(), format!("{{\"row\":{row},\"active\":{active}}}"));
+    vault.set_active(&minted.active).unwrap();
+    assert_eq!(vault.sign_out_json().unwrap(), "[]", "no keychain entry was written");
+    let row = mint(&vault, "globex", GLOBEX_CMK, 1, 2);
+    vault.cache_export(row.dek_ref().as_bytes()).unwrap();
+    assert_eq!(vault.sign_out_json().unwrap(), format!("[\"{}\"]", row.dek_ref().to_text()));
+    assert_eq!(vault.sign_out_json().unwrap(), "[]", "told once");
+}
