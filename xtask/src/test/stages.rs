@@ -95,6 +95,12 @@ pub(super) const STAGES: &[Stage] = &[
         run: |ctx| conformance(ctx, &["exchange", "--messages", "200"]),
     },
     Stage {
+        name: "surface",
+        about: "what each host exports, against tests/surface.json",
+        needs: Needs::Builds,
+        run: |ctx| run(ctx.cmd("node").args(["--test", "--test-reporter=spec", "tests/surface/surface.test.mjs"])),
+    },
+    Stage {
         name: "fleet",
         about: "Node and Go on one store: killed at each point, racing, counting seals together",
         needs: Needs::Builds,
