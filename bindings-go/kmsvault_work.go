@@ -73,8 +73,8 @@ func (v *KmsVault) Rebind(ctx context.Context, from, to Binding, envelope []byte
 	return v.sealing(ctx, to, scope, envelope, func() ([]byte, error) { return v.vault.Rebind(from, to, envelope) })
 }
 
-// sealing gets the DEK to seal under and reserves a seal, works, and once more if a DEK
-// was lost meanwhile, or that of the envelope which is opened for it isn't held.
+// sealing gets the DEK to seal under and reserves a seal, works, and again if a DEK was
+// lost meanwhile, or that of the envelope which is opened for it isn't held.
 func (v *KmsVault) sealing(
 	ctx context.Context, at Binding, scope Scope, opened []byte, seal func() ([]byte, error),
 ) ([]byte, error) {
@@ -89,19 +89,20 @@ func (v *KmsVault) sealing(
 		}
 		return nil, err
 	}
-	envelope, err := v.seatedWork(ctx, at, ref, work)
-	if !stale(err) {
-		return envelope, err
-	}
-	if opened != nil {
-		if err := v.holdFor(ctx, opened); err != nil {
+	for try := 1; ; try++ {
+		envelope, err := v.seatedWork(ctx, at, ref, work)
+		if !worthAnother(err, try) {
+			return envelope, err
+		}
+		if opened != nil {
+			if err := v.holdFor(ctx, opened); err != nil {
+				return nil, err
+			}
+		}
+		if ref, err = v.readyFor(ctx, at, scope, true); err != nil {
 			return nil, err
 		}
 	}
-	if ref, err = v.readyFor(ctx, at, scope, true); err != nil {
-		return nil, err
-	}
-	return v.seatedWork(ctx, at, ref, work)
 }
 
 // seatedWork works with a seal reserved, and lets the envelope out once the row of its
@@ -156,11 +157,11 @@ func (v *KmsVault) readyFor(ctx context.Context, at Binding, scope Scope, anew b
 }
 
 // withActive works with the active DEK held and a seal under it reserved, for a local
-// wrap, and once more if the DEK was lost meanwhile. If the wrap turns out to be under a
+// wrap, and again if the DEK was lost meanwhile. If the wrap turns out to be under a
 // newer DEK, a seal is reserved under that before the row gets out.
 func (v *KmsVault) withActive(ctx context.Context, wrap func() (WrapRow, error)) error {
-	for anew := false; ; anew = true {
-		ref, err := v.ready(ctx, anew)
+	for try := 1; ; try++ {
+		ref, err := v.ready(ctx, try > 1)
 		if err != nil {
 			return err
 		}
@@ -172,7 +173,7 @@ func (v *KmsVault) withActive(ctx context.Context, wrap func() (WrapRow, error))
 			return v.seatedRow(ctx, ref, row)
 		}
 		v.giveBack(ref, 1)
-		if anew || !stale(err) {
+		if !worthAnother(err, try) {
 			return err
 		}
 	}
@@ -194,6 +195,13 @@ func (v *KmsVault) seatedRow(ctx context.Context, ref DekRef, row WrapRow) error
 // is gone, or one of a newer version came in with an envelope.
 func stale(err error) bool {
 	return gone(err) || errors.Is(err, ErrNoActiveDek) || errors.Is(err, ErrActiveRollback)
+}
+
+// worthAnother says whether reading the store again can make work succeed that was
+// refused so many times: a DEK that was just had can be replaced again before the work,
+// each time by one rotation more; anything else is tried once more.
+func worthAnother(err error, tries int) bool {
+	return stale(err) && (tries < 2 || gone(err) && tries < tellTries)
 }
 
 // holdFor gets the DEK of an envelope.

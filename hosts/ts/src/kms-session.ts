@@ -4,7 +4,7 @@ import { StrongroomError } from "./error.js";
 import { Flights } from "./flights.js";
 import { readOptions, type Limits, type ReadOptions } from "./kms-vault-options.js";
 import { SealBudget } from "./seal-budget.js";
-import { isStale, SealReadiness } from "./seal-readiness.js";
+import { isWorthAnother, SealReadiness } from "./seal-readiness.js";
 import { storeError, type WrapStore } from "./store.js";
 import type { ActiveRow, Binding, ResealOptions, Scope, UntrustedHeader, VaultOptions, WrapRow } from "./types.js";
 import type { Vault } from "./vault.js";
@@ -182,17 +182,14 @@ export class KmsSession<V extends Vault> {
   }
 
   async #working<T>(prepare: () => Promise<string>, work: () => T): Promise<{ made: T; taken: string }> {
-    try {
-      return await this.#once(prepare, work);
-    } catch (thrown) {
-      if (!(thrown instanceof Refused)) throw thrown;
-      if (!isStale(thrown.reason)) throw thrown.reason;
-    }
-    this.readiness.forget();
-    try {
-      return await this.#once(prepare, work);
-    } catch (thrown) {
-      throw thrown instanceof Refused ? thrown.reason : thrown;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#once(prepare, work);
+      } catch (thrown) {
+        if (!(thrown instanceof Refused)) throw thrown;
+        if (!isWorthAnother(thrown.reason, tries)) throw thrown.reason;
+      }
+      this.readiness.forget();
     }
   }
 

@@ -13,7 +13,7 @@ import { revoke, type RevokeReport } from "./revoke.js";
 import { rotate, rotateIfDue, rotationDue, type RotationCause } from "./rotation.js";
 import { share, wrapForPreview } from "./share.js";
 import { shred, survivors, type Survivors } from "./shred.js";
-import { isStale } from "./seal-readiness.js";
+import { isWorthAnother } from "./seal-readiness.js";
 import type {
   ActiveRow, BatchResult, Binding, OpenItem, ResealOptions, SealItem, SealOptions, WrapRow,
 } from "./types.js";
@@ -96,12 +96,15 @@ export class KmsVault<V extends Vault> {
     const errand = this.#session.source.begin();
     try {
       return await inChunks(read, async (chunk) => {
-        const results = await this.#sealChunk(chunk, errand);
-        const again = chunk.filter((_, at) => isRefused(results[at], isStale));
-        if (again.length === 0) return results;
-        this.#session.readiness.forget();
-        const second = (await this.#sealChunk(again, errand))[Symbol.iterator]();
-        return results.map((result) => (isRefused(result, isStale) ? (second.next().value as BatchResult) : result));
+        let results = await this.#sealChunk(chunk, errand);
+        for (let tries = 1; ; tries++) {
+          const isDue = (result: BatchResult | undefined) => isRefused(result, (reason) => isWorthAnother(reason, tries));
+          const again = chunk.filter((_, at) => isDue(results[at]));
+          if (again.length === 0) return results;
+          this.#session.readiness.forget();
+          const next = (await this.#sealChunk(again, errand))[Symbol.iterator]();
+          results = results.map((result) => (isDue(result) ? (next.next().value as BatchResult) : result));
+        }
       });
     } finally {
       wipeAll(read);

@@ -2,7 +2,7 @@ import { fail, StrongroomError } from "./error.js";
 import { Flights } from "./flights.js";
 import { nextVersion, plainActive, plainRow } from "./rows.js";
 import { storeError, type WrapStore } from "./store.js";
-import type { DekSource, Errand } from "./dek-source.js";
+import { isGone, type DekSource, type Errand } from "./dek-source.js";
 import type { ActiveRow, WrapRow } from "./types.js";
 import type { Vault } from "./vault.js";
 
@@ -331,6 +331,14 @@ export interface Draft {
 /** Whether reading the store again can make a refused seal work. */
 export function isStale(thrown: unknown): boolean {
   return thrown instanceof StrongroomError && STALE.has(thrown.code);
+}
+
+/**
+ * Whether reading the store again can make work succeed that was refused so many times: a DEK that was just
+ * had can be replaced again before the work, each time by one rotation more; anything else is tried once more.
+ */
+export function isWorthAnother(thrown: unknown, tries: number): boolean {
+  return isStale(thrown) && tries < (isGone(thrown) ? MOST_TRIES : 2);
 }
 
 /** The row, if the core would read it. */
