@@ -213,5 +213,13 @@ fn is_stale(error: Error) -> bool {
     is_gone(error) || matches!(error, Error::NoActiveDek | Error::ActiveRollback)
 }
 
+/// Whether reading the store again can make work succeed that was refused so many times: a DEK that
+/// was just had can be replaced again before the work, each time by one rotation more; anything else
+/// is tried once more.
+fn is_worth_another(error: Error, tries: u32) -> bool {
+    is_stale(error) && tries < if is_gone(error) { MOST_TRIES } else { 2 }
+}
+
+const MOST_TRIES: u32 = 8;
 const MAX_KNOWN: usize = 65_536;
 const MAX_CALLS: usize = 16;

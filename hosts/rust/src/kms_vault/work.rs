@@ -5,7 +5,7 @@ use strongroom::{
 };
 use zeroize::Zeroizing;
 
-use super::{KmsVault, Run, is_gone, is_stale, remember};
+use super::{KmsVault, Run, is_gone, is_worth_another, remember};
 use crate::{Kms, RecordPlace, WrapStore};
 
 impl<K: Kms, S: WrapStore> KmsVault<K, S> {
@@ -121,7 +121,7 @@ impl<K: Kms, S: WrapStore> KmsVault<K, S> {
         self.sealing(&run, to, scope, Some(envelope), || self.vault.rebind(from, to, envelope)).await
     }
 
-    /// Gets the DEK to seal under and reserves a seal, works, and once more if a DEK was lost
+    /// Gets the DEK to seal under and reserves a seal, works, and again if a DEK was lost
     /// meanwhile, or that of the envelope which is opened for it isn't held.
     async fn sealing(
         &self,
@@ -135,20 +135,22 @@ impl<K: Kms, S: WrapStore> KmsVault<K, S> {
             // The vault refuses, and says why.
             return self.in_era(run, seal);
         }
-        let dek_ref = match self.ready_for(run, at, scope, false).await {
+        let mut dek_ref = match self.ready_for(run, at, scope, false).await {
             // The vault may find a graver fault in the input; it never gets this to work.
             Err(Error::NoActiveDek) => return Err(self.in_era(run, seal).err().unwrap_or(Error::NoActiveDek)),
             ready => ready?,
         };
-        match self.seated_work(run, dek_ref, &seal).await {
-            Err(error) if is_stale(error) => {}
-            outcome => return outcome,
+        for tries in 1.. {
+            match self.seated_work(run, dek_ref, &seal).await {
+                Err(error) if is_worth_another(error, tries) => {}
+                outcome => return outcome,
+            }
+            if let Some(opened) = opened {
+                self.hold(run, inspect(opened)?.dek_ref).await?;
+            }
+            dek_ref = self.ready_for(run, at, scope, true).await?;
         }
-        if let Some(opened) = opened {
-            self.hold(run, inspect(opened)?.dek_ref).await?;
-        }
-        let dek_ref = self.ready_for(run, at, scope, true).await?;
-        self.seated_work(run, dek_ref, &seal).await
+        Err(Error::Internal)
     }
 
     /// Works with a seal reserved, and lets the envelope out once the row of its DEK is stored.
@@ -177,7 +179,7 @@ impl<K: Kms, S: WrapStore> KmsVault<K, S> {
         }
     }
 
-    /// Makes a local wrap with the active DEK held and a seal under it reserved, and once more if the
+    /// Makes a local wrap with the active DEK held and a seal under it reserved, and again if the
     /// DEK was lost meanwhile. If the wrap turns out to be under a newer DEK, a seal is reserved
     /// under that before the row gets out.
     pub(super) async fn with_active(
@@ -185,9 +187,8 @@ impl<K: Kms, S: WrapStore> KmsVault<K, S> {
         run: &Run,
         wrap: impl Fn() -> Result<WrapRow, Error> + Send + Sync,
     ) -> Result<WrapRow, Error> {
-        let mut anew = false;
-        loop {
-            let dek_ref = self.ready(run, anew).await?;
+        for tries in 1.. {
+            let dek_ref = self.ready(run, tries > 1).await?;
             self.reserve(dek_ref).await?;
             match self.in_era(run, &wrap) {
                 Ok(row) => {
@@ -197,13 +198,13 @@ impl<K: Kms, S: WrapStore> KmsVault<K, S> {
                 }
                 Err(error) => {
                     self.give_back(&dek_ref);
-                    if anew || !is_stale(error) {
+                    if !is_worth_another(error, tries) {
                         return Err(error);
                     }
                 }
             }
-            anew = true;
         }
+        Err(Error::Internal)
     }
 
     /// Which kind of DEK an envelope is under, of which a row of its DEK tells.
