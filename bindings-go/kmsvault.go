@@ -44,7 +44,7 @@ type KmsVault struct {
 	looked map[string]time.Time
 	// seats has the seals that are reserved and not yet made.
 	seats     map[DekRef]*seats
-	reserving chan struct{}
+	reserving turn
 	// lives and denials are of DEKs that came in, and of those that the KMS refused.
 	lives   map[DekRef]*life
 	denials map[DekRef]denial
@@ -58,9 +58,13 @@ type KmsVault struct {
 	unstored map[DekRef]WrapRow
 	// drafts are the record DEKs that a revocation has made and not yet published.
 	drafts map[DekRef]*draftDek
-	making chan struct{}
-	// activating has one place, for who reads the active row or writes a new one.
-	activating chan struct{}
+	// making is had by who makes a record DEK, so that two calls for a record make two
+	// versions.
+	making turn
+	// activating is had by who is between reading the active row and telling the vault of
+	// it, or rotates: an older row that is told between would discard a minted DEK, or
+	// leave the vault with an active DEK that nobody gets.
+	activating turn
 }
 
 // NewKmsVault makes the loop around a new, empty vault. It makes no call.
@@ -102,9 +106,9 @@ func newKmsVault(config KmsVaultConfig, chain *chain) (*KmsVault, error) {
 		now:        time.Now,
 		pause:      sleep,
 		calls:      make(chan struct{}, maxCalls),
-		making:     make(chan struct{}, 1),
-		activating: make(chan struct{}, 1),
-		reserving:  make(chan struct{}, 1),
+		making:     newTurn(),
+		activating: newTurn(),
+		reserving:  newTurn(),
 		seats:      map[DekRef]*seats{},
 		unstored:   map[DekRef]WrapRow{},
 		drafts:     map[DekRef]*draftDek{},

@@ -8,7 +8,6 @@ import (
 
 // knownActive is the active row as it was last read and told to the vault.
 type knownActive struct {
-	row  ActiveRow
 	ref  DekRef
 	read time.Time
 }
@@ -41,7 +40,7 @@ func (v *KmsVault) ready(ctx context.Context, anew bool) (DekRef, error) {
 }
 
 func (v *KmsVault) readActive(ctx context.Context) error {
-	free, err := v.turn(ctx)
+	free, err := v.activating.take(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,7 +79,7 @@ func (v *KmsVault) freshen(ctx context.Context, owner string) {
 
 func (v *KmsVault) lookAt(ctx context.Context, org string) error {
 	if org == v.org {
-		free, err := v.turn(ctx)
+		free, err := v.activating.take(ctx)
 		if err != nil {
 			return err
 		}
@@ -150,24 +149,12 @@ func (v *KmsVault) Rotate(ctx context.Context) (ActiveRow, error) {
 	return v.rotated, nil
 }
 
-// turn waits until no other goroutine is between reading the active row and telling
-// the vault of it, or rotates: an older row that is told between would discard a
-// minted DEK, or leave the vault with an active DEK that nobody gets.
-func (v *KmsVault) turn(ctx context.Context) (free func(), err error) {
-	select {
-	case v.activating <- struct{}{}:
-		return func() { <-v.activating }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
 // rotate leaves the row that is active afterwards in v.rotated.
 func (v *KmsVault) rotate(ctx context.Context) error { return v.rotateFrom(ctx, nil) }
 
 // rotateFrom rotates, but with a DEK only if that is still the active one.
 func (v *KmsVault) rotateFrom(ctx context.Context, from *DekRef) error {
-	free, err := v.turn(ctx)
+	free, err := v.activating.take(ctx)
 	if err != nil {
 		return err
 	}
@@ -267,7 +254,7 @@ func (v *KmsVault) adopt(ctx context.Context, row ActiveRow, read time.Time) (Ac
 	return row, v.admit(ctx, func() error {
 		v.lock.Lock()
 		defer v.lock.Unlock()
-		v.active = &knownActive{row, members.DekRef, read}
+		v.active = &knownActive{members.DekRef, read}
 		v.looked[v.org] = read
 		return nil
 	})

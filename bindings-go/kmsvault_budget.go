@@ -21,12 +21,11 @@ func (v *KmsVault) reserve(ctx context.Context, ref DekRef, count uint64) (uint6
 		return count, nil
 	}
 	// One at a time: two who both lack a seat need one block.
-	select {
-	case v.reserving <- struct{}{}:
-		defer func() { <-v.reserving }()
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	free, err := v.reserving.take(ctx)
+	if err != nil {
+		return 0, err
 	}
+	defer free()
 	for {
 		if v.takeSeats(ref, count) {
 			return count, nil
@@ -133,11 +132,7 @@ func (v *KmsVault) addSeats(ref DekRef, got uint64) {
 // seated takes one seat for an envelope whose DEK turned out to be another than the one
 // that a seat was taken for: a newer version came in meanwhile.
 func (v *KmsVault) seated(ctx context.Context, ref DekRef, envelope []byte) error {
-	header, err := Inspect(envelope)
-	if err != nil {
-		return err
-	}
-	return v.seatedUnder(ctx, ref, header.DekRef)
+	return v.seatedUnder(ctx, ref, refOf(envelope))
 }
 
 func (v *KmsVault) seatedUnder(ctx context.Context, reserved, used DekRef) error {

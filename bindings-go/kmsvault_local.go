@@ -108,18 +108,9 @@ func (v *KmsVault) wrapLocal(ctx context.Context, ref DekRef) (WrapRow, error) {
 	if err != nil {
 		return WrapRow{}, err
 	}
-	err = v.store.PutIfAbsent(ctx, row)
-	if !errors.Is(err, ErrPreconditionFailed) {
-		return row, err
-	}
-	// Another process did the same a moment ago; its row serves as well.
 	members, err := row.Members()
 	if err != nil {
 		return WrapRow{}, err
 	}
-	found, err := v.wrappedBy(ctx, ref, v.org, members.KeyID)
-	if found == nil && err == nil {
-		err = ErrPreconditionFailed
-	}
-	return orNone(found), err
+	return v.putOrFind(ctx, row, ref, v.org, members.KeyID)
 }

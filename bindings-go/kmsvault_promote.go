@@ -40,7 +40,7 @@ func (v *KmsVault) Promote(ctx context.Context, table, record string, fields Fie
 
 // firstRecordDek makes a record's first DEK where there is none for this org.
 func (v *KmsVault) firstRecordDek(ctx context.Context, place RecordPlace) error {
-	free, err := v.makingTurn(ctx)
+	free, err := v.making.take(ctx)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (v *KmsVault) GenerateRecordDek(ctx context.Context, table, record string) 
 	if err := v.judge(place); err != nil {
 		return WrapRow{}, err
 	}
-	free, err := v.makingTurn(ctx)
+	free, err := v.making.take(ctx)
 	if err != nil {
 		return WrapRow{}, err
 	}
@@ -34,17 +34,6 @@ func (v *KmsVault) GenerateRecordDek(ctx context.Context, table, record string) 
 		return WrapRow{}, err
 	}
 	return v.makeRecordDek(ctx, place, version)
-}
-
-// makingTurn waits until no other goroutine makes a record DEK, so that two calls for a
-// record make two versions.
-func (v *KmsVault) makingTurn(ctx context.Context) (free func(), err error) {
-	select {
-	case v.making <- struct{}{}:
-		return func() { <-v.making }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 }
 
 // makeRecordDek makes a record DEK of a version and stores its row.
@@ -158,12 +147,17 @@ func (v *KmsVault) wrapDek(
 	if err != nil {
 		return WrapRow{}, err
 	}
-	err = v.store.PutIfAbsent(ctx, row)
+	return v.putOrFind(ctx, row, ref, reader, cmk)
+}
+
+// putOrFind stores a new row. Where another process did the same a moment ago, its row
+// serves as well.
+func (v *KmsVault) putOrFind(ctx context.Context, row WrapRow, ref DekRef, reader, keyID string) (WrapRow, error) {
+	err := v.store.PutIfAbsent(ctx, row)
 	if !errors.Is(err, ErrPreconditionFailed) {
 		return row, err
 	}
-	// Another process did the same a moment ago; its row serves as well.
-	found, err := v.wrappedBy(ctx, ref, reader, cmk)
+	found, err := v.wrappedBy(ctx, ref, reader, keyID)
 	if found == nil && err == nil {
 		err = ErrPreconditionFailed
 	}
@@ -349,17 +343,14 @@ func (v *KmsVault) settled(ctx context.Context, envelope []byte) error {
 	if pending == 0 {
 		return nil
 	}
-	header, err := Inspect(envelope)
-	if err != nil {
-		return err
-	}
+	ref := refOf(envelope)
 	v.lock.Lock()
-	row, ok := v.unstored[header.DekRef]
-	draft := v.drafts[header.DekRef]
+	row, ok := v.unstored[ref]
+	draft := v.drafts[ref]
 	v.lock.Unlock()
 	switch {
 	case draft != nil:
-		return v.published(ctx, header.DekRef, draft)
+		return v.published(ctx, ref, draft)
 	case ok:
 		return v.storeUnstored(ctx, row)
 	}

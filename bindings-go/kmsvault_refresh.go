@@ -72,7 +72,7 @@ func (v *KmsVault) used(ctx context.Context, envelope []byte) {
 	if len(envelope) < overhead {
 		return
 	}
-	ref := DekRef(envelope[4:36])
+	ref := refOf(envelope)
 	if !v.mustRefresh(ref) {
 		return
 	}

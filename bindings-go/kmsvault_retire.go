@@ -1,6 +1,7 @@
 package strongroom
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -40,7 +41,7 @@ func (v *KmsVault) Retire(ctx context.Context, version uint32, fields FieldStore
 	}
 	row, err := v.store.Active(ctx, v.org)
 	if err != nil || row == nil {
-		return RetireReport{}, orNoActive(err)
+		return RetireReport{}, cmp.Or(err, error(ErrNoActiveDek))
 	}
 	members, err := v.activeMembers(*row)
 	if err != nil {
@@ -74,13 +75,6 @@ func (v *KmsVault) Retire(ctx context.Context, version uint32, fields FieldStore
 		return report, err
 	}
 	return v.deleteVersion(ctx, report, redundant, rows)
-}
-
-func orNoActive(err error) error {
-	if err == nil {
-		return ErrNoActiveDek
-	}
-	return err
 }
 
 // versionRows reads the rows of a version of the org's DEK, those that lost a race too.

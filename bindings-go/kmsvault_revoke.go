@@ -75,7 +75,7 @@ func (v *KmsVault) Revoke(ctx context.Context, table, record, reader string, fie
 // first the rows of the readers that remain, then the own one. That is what makes the
 // version known; what is there before it is nobody's loss.
 func (v *KmsVault) shutOut(ctx context.Context, place RecordPlace, reader string) error {
-	free, err := v.makingTurn(ctx)
+	free, err := v.making.take(ctx)
 	if err != nil {
 		return err
 	}

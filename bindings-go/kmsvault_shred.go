@@ -121,7 +121,7 @@ func judgeShred(request KmsRequest, reply *KmsReply) error {
 
 // tombstone writes the active row tombstoned and tells the vault.
 func (v *KmsVault) tombstone(ctx context.Context) error {
-	free, err := v.turn(ctx)
+	free, err := v.activating.take(ctx)
 	if err != nil {
 		return err
 	}
