@@ -35,10 +35,18 @@ pub struct strongroom_external_step {
     pub seals: u8,
 }
 
-/// Hands the operation over.
-pub(crate) fn begun(to: *mut *mut strongroom_external, made: External<'static>) {
-    // SAFETY: `present` found it not null, and the caller vouches for the rest.
-    unsafe { to.write(Box::into_raw(Box::new(strongroom_external(Some(made))))) };
+/// Makes an operation and hands it over.
+pub(crate) fn begin(
+    made: *mut *mut strongroom_external,
+    make: impl FnOnce() -> Result<External<'static>, Error>,
+) -> strongroom_status {
+    guard(|| {
+        let made = present(made)?;
+        let external = Box::new(strongroom_external(Some(make()?)));
+        // SAFETY: `present` found it not null, and the caller vouches for the rest.
+        unsafe { made.write(Box::into_raw(external)) };
+        Ok(())
+    })
 }
 
 /// `strongroom_vault_seal`, begun. The result is the envelope.
@@ -54,13 +62,11 @@ pub unsafe extern "C" fn strongroom_vault_seal_begin(
     padded: u8,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (vault, at, plaintext) = unsafe { (self::vault(vault)?, binding(at)?, plaintext.slice()?) };
         let options = SealOptions { scope: self::scope(scope)?, padded: flag(padded)? };
-        begun(made, vault.seal_begin(&at, plaintext, options)?);
-        Ok(())
+        vault.seal_begin(&at, plaintext, options)
     })
 }
 
@@ -75,12 +81,10 @@ pub unsafe extern "C" fn strongroom_vault_open_begin(
     envelope: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (vault, at, envelope) = unsafe { (self::vault(vault)?, binding(at)?, envelope.slice()?) };
-        begun(made, vault.open_begin(&at, envelope)?);
-        Ok(())
+        vault.open_begin(&at, envelope)
     })
 }
 
@@ -94,12 +98,10 @@ pub unsafe extern "C" fn strongroom_vault_seal_many_begin(
     frame: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (vault, frame) = unsafe { (self::vault(vault)?, frame.slice()?) };
-        begun(made, vault.seal_frame_begin(frame)?);
-        Ok(())
+        vault.seal_frame_begin(frame)
     })
 }
 
@@ -113,12 +115,10 @@ pub unsafe extern "C" fn strongroom_vault_open_many_begin(
     frame: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (vault, frame) = unsafe { (self::vault(vault)?, frame.slice()?) };
-        begun(made, vault.open_frame_begin(frame)?);
-        Ok(())
+        vault.open_frame_begin(frame)
     })
 }
 
@@ -135,14 +135,12 @@ pub unsafe extern "C" fn strongroom_vault_reseal_begin(
     padded: i8,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (vault, at, envelope) = unsafe { (self::vault(vault)?, binding(at)?, envelope.slice()?) };
         let scope = kept(scope)?.map(self::scope).transpose()?;
         let padded = kept(padded)?.map(flag).transpose()?;
-        begun(made, vault.reseal_begin(&at, envelope, ResealOptions { scope, padded })?);
-        Ok(())
+        vault.reseal_begin(&at, envelope, ResealOptions { scope, padded })
     })
 }
 
@@ -158,13 +156,11 @@ pub unsafe extern "C" fn strongroom_vault_rebind_begin(
     envelope: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (vault, from, to, envelope) =
             unsafe { (self::vault(vault)?, binding(from)?, binding(to)?, envelope.slice()?) };
-        begun(made, vault.rebind_begin(&from, &to, envelope)?);
-        Ok(())
+        vault.rebind_begin(&from, &to, envelope)
     })
 }
 
@@ -182,12 +178,10 @@ pub unsafe extern "C" fn strongroom_vault_generate_record_dek_begin(
     created: u64,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (vault, org, table, record) = unsafe { (self::vault(vault)?, org.text()?, table.text()?, record.text()?) };
-        begun(made, vault.generate_record_dek_begin(org, table, record, version, created)?);
-        Ok(())
+        vault.generate_record_dek_begin(org, table, record, version, created)
     })
 }
 
@@ -203,12 +197,10 @@ pub unsafe extern "C" fn strongroom_vault_wrap_begin(
     created: u64,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (vault, org, dek_ref) = unsafe { (self::vault(vault)?, org.text()?, dek_ref.slice()?) };
-        begun(made, vault.wrap_local_begin(org, dek_ref, created)?);
-        Ok(())
+        vault.wrap_local_begin(org, dek_ref, created)
     })
 }
 
@@ -223,12 +215,10 @@ pub unsafe extern "C" fn strongroom_vault_unwrap_begin(
     row: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (vault, org, row) = unsafe { (self::vault(vault)?, org.text()?, row.slice()?) };
-        begun(made, vault.admit_begin(org, WrapRow::from_json(row)?)?);
-        Ok(())
+        vault.admit_begin(org, WrapRow::from_json(row)?)
     })
 }
 

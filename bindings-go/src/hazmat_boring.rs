@@ -2,10 +2,10 @@
 
 use strongroom::{WrapRow, hazmat_external};
 
-use crate::boring::{begun, strongroom_external};
+use crate::boring::{begin, strongroom_external};
 use crate::hazmat::{optional, strongroom_hazmat_dek, take};
-use crate::ptr::{binding, flag, present, strongroom_binding, strongroom_bytes};
-use crate::status::{guard, strongroom_status};
+use crate::ptr::{binding, flag, strongroom_binding, strongroom_bytes};
+use crate::status::strongroom_status;
 
 /// `strongroom_hazmat_seal`, begun.
 ///
@@ -20,13 +20,11 @@ pub unsafe extern "C" fn strongroom_hazmat_seal_begin(
     iv: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let ((key, identity), at, plaintext, iv) =
             unsafe { (take(dek)?, binding(at)?, plaintext.slice()?, optional(iv)?) };
-        begun(made, hazmat_external::seal(key, &identity, &at, plaintext, flag(padded)?, iv)?);
-        Ok(())
+        hazmat_external::seal(key, &identity, &at, plaintext, flag(padded)?, iv)
     })
 }
 
@@ -41,12 +39,10 @@ pub unsafe extern "C" fn strongroom_hazmat_open_begin(
     envelope: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let ((key, identity), at, envelope) = unsafe { (take(dek)?, binding(at)?, envelope.slice()?) };
-        begun(made, hazmat_external::open(key, &identity, &at, envelope)?);
-        Ok(())
+        hazmat_external::open(key, &identity, &at, envelope)
     })
 }
 
@@ -61,12 +57,10 @@ pub unsafe extern "C" fn strongroom_hazmat_seal_many_begin(
     count: u32,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let ((key, identity), at) = unsafe { (take(dek)?, binding(at)?) };
-        begun(made, hazmat_external::seal_many(key, &identity, &at, usize::try_from(count).unwrap_or(usize::MAX))?);
-        Ok(())
+        hazmat_external::seal_many(key, &identity, &at, usize::try_from(count).unwrap_or(usize::MAX))
     })
 }
 
@@ -82,12 +76,10 @@ pub unsafe extern "C" fn strongroom_hazmat_reseal_begin(
     envelope: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (from, to, at, envelope) = unsafe { (take(from)?, take(to)?, binding(at)?, envelope.slice()?) };
-        begun(made, hazmat_external::reseal((from.0, &from.1), (to.0, &to.1), &at, envelope)?);
-        Ok(())
+        hazmat_external::reseal((from.0, &from.1), (to.0, &to.1), &at, envelope)
     })
 }
 
@@ -105,13 +97,11 @@ pub unsafe extern "C" fn strongroom_hazmat_wrap_local_begin(
     iv: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (kek, dek, purpose, reader, iv) =
             unsafe { (take(kek)?, take(dek)?, purpose.text()?, reader.text()?, optional(iv)?) };
-        begun(made, hazmat_external::wrap_local((kek.0, &kek.1), (dek.0, &dek.1), purpose, reader, created, iv)?);
-        Ok(())
+        hazmat_external::wrap_local((kek.0, &kek.1), (dek.0, &dek.1), purpose, reader, created, iv)
     })
 }
 
@@ -127,11 +117,9 @@ pub unsafe extern "C" fn strongroom_hazmat_unwrap_local_begin(
     envelope: strongroom_bytes,
     made: *mut *mut strongroom_external,
 ) -> strongroom_status {
-    guard(|| {
-        let made = present(made)?;
+    begin(made, || {
         // SAFETY: the caller keeps the header's promise.
         let (kek, row, at, envelope) = unsafe { (take(kek)?, row.slice()?, binding(at)?, envelope.slice()?) };
-        begun(made, hazmat_external::unwrap_local((kek.0, &kek.1), WrapRow::from_json(row)?, &at, envelope)?);
-        Ok(())
+        hazmat_external::unwrap_local((kek.0, &kek.1), WrapRow::from_json(row)?, &at, envelope)
     })
 }
