@@ -140,7 +140,8 @@ impl<K: Kms, S: WrapStore> KmsVault<K, S> {
             Err(Error::NoActiveDek) => return Err(self.in_era(run, seal).err().unwrap_or(Error::NoActiveDek)),
             ready => ready?,
         };
-        for tries in 1.. {
+        let mut tries = 1;
+        loop {
             match self.seated_work(run, dek_ref, &seal).await {
                 Err(error) if is_worth_another(error, tries) => {}
                 outcome => return outcome,
@@ -149,8 +150,8 @@ impl<K: Kms, S: WrapStore> KmsVault<K, S> {
                 self.hold(run, inspect(opened)?.dek_ref).await?;
             }
             dek_ref = self.ready_for(run, at, scope, true).await?;
+            tries = tries.saturating_add(1);
         }
-        Err(Error::Internal)
     }
 
     /// Works with a seal reserved, and lets the envelope out once the row of its DEK is stored.
@@ -187,7 +188,8 @@ impl<K: Kms, S: WrapStore> KmsVault<K, S> {
         run: &Run,
         wrap: impl Fn() -> Result<WrapRow, Error> + Send + Sync,
     ) -> Result<WrapRow, Error> {
-        for tries in 1.. {
+        let mut tries = 1;
+        loop {
             let dek_ref = self.ready(run, tries > 1).await?;
             self.reserve(dek_ref).await?;
             match self.in_era(run, &wrap) {
@@ -203,8 +205,8 @@ impl<K: Kms, S: WrapStore> KmsVault<K, S> {
                     }
                 }
             }
+            tries = tries.saturating_add(1);
         }
-        Err(Error::Internal)
     }
 
     /// Which kind of DEK an envelope is under, of which a row of its DEK tells.
