@@ -1,7 +1,7 @@
 //! `cargo xtask shims`: one program a host behind the conformance protocol, and the two
 //! lists of how to start them: on the test builds, and on what users get.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
@@ -79,20 +79,14 @@ fn c(ctx: &Ctx, kind: Kind) -> Result<()> {
 
 /// The Go program, on the cgo module; `experiment` is a GOEXPERIMENT.
 fn go(ctx: &Ctx, kind: Kind, name: &str, experiment: Option<&str>) -> Result<()> {
-    let program = bin(ctx, kind, name);
-    // Go doesn't see that an archive has changed; where there is no program, it links one.
-    if program.exists() {
-        fs::remove_file(&program)?;
-    }
-    let mut go = ctx.cmd("go");
-    if let Some(experiment) = experiment {
-        go.env("GOEXPERIMENT", experiment);
-    }
-    go.current_dir(ctx.path("tests/shims/go")).args(["build", "-trimpath", "-mod=readonly"]);
-    if kind == Kind::Hazmat {
-        go.args(["-tags", "hazmat"]);
-    }
-    output(go.arg("-o").arg(program).arg(".")).map(drop)
+    build::go::program(ctx, "tests/shims/go", &bin(ctx, kind, name), |go| {
+        if let Some(experiment) = experiment {
+            go.env("GOEXPERIMENT", experiment);
+        }
+        if kind == Kind::Hazmat {
+            go.args(["-tags", "hazmat"]);
+        }
+    })
 }
 
 fn bin(ctx: &Ctx, kind: Kind, name: &str) -> PathBuf {

@@ -53,6 +53,7 @@ impl Ctx {
         command.env("MOTO_SERVER", self.venv("moto_server"));
         command.env("STRONGROOM_NODE20", self.node("node20"));
         command.env("STRONGROOM_NODE24", self.node("node24"));
+        command.env("STRONGROOM_FLEET", self.fleet());
         // The Go that set-up has checked, and no download of another.
         command.env("GOTOOLCHAIN", "local");
         if let Some(browser) = self.browser.get() {
@@ -86,6 +87,11 @@ impl Ctx {
     /// A program of the project's own that is built for chores and tests.
     pub(crate) fn bin(&self, program: &str) -> PathBuf {
         self.target.join("bin").join(program)
+    }
+
+    /// How the workers of the fleet's tests start.
+    pub(crate) fn fleet(&self) -> PathBuf {
+        self.target.join("fleet.json")
     }
 
     /// Where cargo puts what it builds without further wishes.

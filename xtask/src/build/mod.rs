@@ -1,6 +1,7 @@
 //! Builds what is released, and the test builds beside it, which are never released.
 
 pub(crate) mod c;
+pub(crate) mod go;
 pub(crate) mod native;
 pub(crate) mod node;
 pub(crate) mod wasm;

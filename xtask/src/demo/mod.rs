@@ -62,20 +62,8 @@ fn outcome(steps: &[Step], finished: bool) -> Result<()> {
 fn prepare(ctx: &Ctx) -> Result<()> {
     setup::everything(ctx)?;
     build::released(ctx)?;
-    timed("build of the Go agent", || agent(ctx))?;
+    timed("build of the Go agent", || build::go::program(ctx, "examples/go-agent", &ctx.bin("demo-agent"), |_| ()))?;
     timed("build of the page", || page(ctx))
-}
-
-/// The Go agent, on the released archive.
-fn agent(ctx: &Ctx) -> Result<()> {
-    let program = ctx.bin("demo-agent");
-    // Go doesn't see that an archive has changed; where there is no program, it links one.
-    if program.exists() {
-        std::fs::remove_file(&program)?;
-    }
-    let mut go = ctx.cmd("go");
-    go.current_dir(ctx.path("examples/go-agent")).args(["build", "-trimpath", "-mod=readonly", "-o"]);
-    output(go.arg(program).arg(".")).map(drop)
 }
 
 /// The browser's page, bundled.

@@ -98,7 +98,7 @@ pub(super) const STAGES: &[Stage] = &[
         name: "surface",
         about: "what each host exports, against tests/surface.json",
         needs: Needs::Builds,
-        run: |ctx| run(ctx.cmd("node").args(["--test", "--test-reporter=spec", "tests/surface/surface.test.mjs"])),
+        run: |ctx| node_tests(ctx, "tests/surface", "."),
     },
     Stage {
         name: "fleet",
@@ -242,7 +242,7 @@ fn conformance(ctx: &Ctx, args: &[&str]) -> Result<()> {
 }
 
 /// Every `*.test.mjs` of a package's test folder; Node 20 knows no patterns, so they are listed.
-fn node_tests(ctx: &Ctx, package: &str, folder: &str) -> Result<()> {
+pub(super) fn node_tests(ctx: &Ctx, package: &str, folder: &str) -> Result<()> {
     let package = ctx.path(package);
     let mut tests = files_below(&package.join(folder))?;
     tests.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
