@@ -50,3 +50,20 @@ interface Flight<T> {
   readonly done: Promise<T>;
   readonly failed: ((thrown: unknown) => void)[];
 }
+
+/** Work that goes on one at a time, in the order in which it came. */
+export class Turn {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Works when all that came before is done, however it ended. */
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** Lets nobody wait for what is going on now. */
+  clear(): void {
+    this.#last = Promise.resolve();
+  }
+}

@@ -3,10 +3,11 @@ import { dirname, resolve } from "node:path";
 
 import { fail, StrongroomError } from "./error.js";
 import { hasCode, withLock } from "./file-lock.js";
+import { Turn } from "./flights.js";
 import {
   inactive, plainActive, plainKey, plainRef, plainRow, plainUsage, reserved, storedKey, storedUsageKey,
 } from "./rows.js";
-import { RowIndex, storeError, type RecordPlace, type RowKey, type WrapStore } from "./store.js";
+import { ofStore, RowIndex, type RecordPlace, type RowKey, type WrapStore } from "./store.js";
 import { JsonNumber, readJson, type JsonValue } from "./strict-json.js";
 import type { ActiveRow, UsageRow, WrapRow } from "./types.js";
 
@@ -28,7 +29,7 @@ export class JsonLinesStore implements WrapStore {
   #read = 0;
   #file: string | undefined;
   /** One call at a time: they share what was read. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(path: string) {
     this.#path = resolve(path);
@@ -117,11 +118,7 @@ export class JsonLinesStore implements WrapStore {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work).catch((thrown: unknown) => {
-      throw storeError(thrown);
-    });
-    this.#turn = done.catch(() => undefined);
-    return done;
+    return ofStore(() => this.#turn.take(work));
   }
 
   /** Writes behind the last complete line. What it can't finish it takes back, or leaves as a torn line. */

@@ -1,6 +1,7 @@
 import { fromBase64 } from "./base64.js";
 import { wipe } from "./check.js";
 import { StrongroomError } from "./error.js";
+import { Turn } from "./flights.js";
 import { expiryOf, readEntry, readJsonSecret, writeEntry, type CachedDek } from "./keychain-entry.js";
 import { now } from "./kms-session.js";
 import { MAX_TTL } from "./kms-vault-options.js";
@@ -23,7 +24,7 @@ export class KeychainCache implements DekCache {
   #versions: Keychain | undefined;
   #vault: { readonly vault: CachingVault; readonly lives: DekLives } | undefined;
   /** One call at a time: a sign-out must not overtake what is being written. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(warn: (message: string) => void) {
     this.#warn = warn;
@@ -61,7 +62,7 @@ export class KeychainCache implements DekCache {
     const versions = this.#versions;
     if (!versions || (this.#seen.get(org) ?? 0) >= version) return;
     this.#seen.set(org, version);
-    void this.#inTurn(() =>
+    void this.#turn.take(() =>
       this.#tried("keep a version", async () => {
         const account = accountOf(org);
         // Another process of the product may have seen more.
@@ -79,7 +80,7 @@ export class KeychainCache implements DekCache {
     const [entries, made] = [this.#entries, this.#vault];
     const end = made?.lives.end(dekRef);
     if (!entries || !made || end === undefined) return;
-    void this.#inTurn(() =>
+    void this.#turn.take(() =>
       this.#tried("keep a DEK", async () => {
         let secret: Uint8Array;
         try {
@@ -104,7 +105,7 @@ export class KeychainCache implements DekCache {
   drop(dekRef: string): void {
     this.#rows.delete(dekRef);
     const entries = this.#entries;
-    if (entries) void this.#inTurn(() => this.#tried("delete a DEK", () => entries.delete(DEK + dekRef)));
+    if (entries) void this.#turn.take(() => this.#tried("delete a DEK", () => entries.delete(DEK + dekRef)));
   }
 
   /** Deletes everything under the service's name and reads back that nothing is left; STORE_UNAVAILABLE otherwise. */
@@ -112,7 +113,7 @@ export class KeychainCache implements DekCache {
     this.#rows.clear();
     const entries = this.#entries;
     if (!entries) return;
-    const isEmpty = await this.#inTurn(() =>
+    const isEmpty = await this.#turn.take(() =>
       this.#tried("be emptied", async () => {
         let failure: unknown;
         for (const account of await entries.accounts()) {
@@ -137,7 +138,7 @@ export class KeychainCache implements DekCache {
     const expires = now() + MAX_TTL;
     const isFresh = isOurs && typeof known.expires === "number" && known.expires > now() && known.expires <= expires;
     if (isFresh) return;
-    await this.#inTurn(() =>
+    await this.#turn.take(() =>
       this.#tried("keep the session", () => entries.set(SESSION, utf8(JSON.stringify({ org, session, expires })))),
     );
   }
@@ -146,7 +147,7 @@ export class KeychainCache implements DekCache {
   async sweep(): Promise<void> {
     const entries = this.#entries;
     if (!entries) return;
-    await this.#inTurn(() =>
+    await this.#turn.take(() =>
       this.#tried("delete what is over", async () => {
         for (const account of await entries.accounts()) {
           const expires = await secretAt(entries, account, expiryOf, () => 0);
@@ -173,12 +174,6 @@ export class KeychainCache implements DekCache {
   /** Notes the rows that came with the entry of a DEK that was taken in. */
   imported(dekRef: string, rows: readonly WrapRow[]): void {
     this.#rows.set(dekRef, rows);
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
   }
 
   /** What the keychain refuses is a warning. */

@@ -1,11 +1,11 @@
 import { DekLives } from "./dek-lives.js";
 import { DekSource, type DekCache, type Errand } from "./dek-source.js";
-import { StrongroomError } from "./error.js";
-import { Flights } from "./flights.js";
+import { fail, StrongroomError } from "./error.js";
+import { Flights, Turn } from "./flights.js";
 import { readOptions, type Limits, type ReadOptions } from "./kms-vault-options.js";
 import { SealBudget } from "./seal-budget.js";
 import { isWorthAnother, SealReadiness } from "./seal-readiness.js";
-import { storeError, type WrapStore } from "./store.js";
+import { ofStore, type WrapStore } from "./store.js";
 import type { ActiveRow, Binding, ResealOptions, Scope, UntrustedHeader, VaultOptions, WrapRow } from "./types.js";
 import type { Vault } from "./vault.js";
 
@@ -33,8 +33,8 @@ export class KmsSession<V extends Vault> {
   readonly budget: SealBudget;
   readonly rotations = new Flights<ActiveRow>();
   readonly generations = new Flights<WrapRow>();
-  /** Over when the last one that makes a record DEK is done: two at once would make one version twice. */
-  #making: Promise<unknown> = Promise.resolve();
+  /** Of who makes a record DEK: two at once would make one version twice. */
+  readonly #making = new Turn();
 
   /** What is to end with the vault. */
   onClose: () => void = () => undefined;
@@ -60,14 +60,12 @@ export class KmsSession<V extends Vault> {
     this.rotations.clear();
     this.generations.clear();
     this.readiness.cancel();
-    this.#making = Promise.resolve();
+    this.#making.clear();
   }
 
   /** Works while nobody else in this session makes a record DEK. */
   making<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#making.then(work);
-    this.#making = mine.catch(() => undefined);
-    return mine;
+    return this.#making.take(work);
   }
 
   /** Has every DEK that these envelopes need held, and rejects with the first one's error that can't be had. */
@@ -169,15 +167,17 @@ export class KmsSession<V extends Vault> {
 
   /** Stores a row. */
   async put(row: WrapRow): Promise<void> {
-    await this.stored(() => this.store.putIfAbsent(row));
+    await ofStore(() => this.store.putIfAbsent(row));
   }
 
-  /** Asks a store; what it throws is this package's error afterwards. */
-  async stored<T>(ask: () => Promise<T>): Promise<T> {
+  /** Stores a new row. Where another process did the same a moment ago, its row, if `find` finds it, serves as well. */
+  async putOrFind(row: WrapRow, find: () => Promise<WrapRow | undefined>): Promise<WrapRow> {
     try {
-      return await ask();
+      await this.put(row);
+      return row;
     } catch (thrown) {
-      throw storeError(thrown);
+      if (!isPrecondition(thrown)) throw thrown;
+      return (await find()) ?? fail("PRECONDITION_FAILED");
     }
   }
 

@@ -1,6 +1,8 @@
 import { fromBase64 } from "./base64.js";
 import { fail } from "./error.js";
-import { isPrecondition, now, type KmsSession } from "./kms-session.js";
+import { now, type KmsSession } from "./kms-session.js";
+import { highestOf } from "./rows.js";
+import { ofStore } from "./store.js";
 import type { Errand } from "./dek-source.js";
 import type { WrapRow } from "./types.js";
 import type { Vault } from "./vault.js";
@@ -13,7 +15,7 @@ export async function wrapLocal<V extends Vault>(
   const errand = session.source.begin();
   await session.readiness.freshen(owner, errand);
   const rows = (await session.readiness.rows(table, record, owner)).filter((row) => row.reader === session.org);
-  const version = rows.reduce((highest, row) => Math.max(highest, row.version), 0);
+  const version = highestOf(rows, session.org);
   if (version === 0) fail("NO_ACTIVE_DEK");
   let failure: unknown;
   for (const dekRef of new Set(rows.filter((row) => row.version === version).map((row) => row.dekRef))) {
@@ -52,7 +54,7 @@ export async function rewrapLocal<V extends Vault>(session: KmsSession<V>): Prom
 
 /** The local rows of this org as a reader. */
 export async function localRows<V extends Vault>(session: KmsSession<V>): Promise<WrapRow[]> {
-  const rows = await session.stored(() => session.store.rowsByReader(session.org));
+  const rows = await ofStore(() => session.store.rowsByReader(session.org));
   return rows.filter((row) => row?.reader === session.org && row.provider === "local");
 }
 
@@ -63,7 +65,7 @@ async function hold<V extends Vault>(session: KmsSession<V>, dekRef: string, err
 async function wrapUnderActive<V extends Vault>(session: KmsSession<V>, dekRef: string, errand: Errand): Promise<WrapRow> {
   const { org, readiness, store, vault } = session;
   const find = async (kek: string) => {
-    const rows = await session.stored(() => store.rows(dekRef, org));
+    const rows = await ofStore(() => store.rows(dekRef, org));
     return rows.find((row) => row?.dekRef === dekRef && row.provider === "local" && row.keyId === kek);
   };
   const found = await find(await readiness.org(errand));
@@ -75,12 +77,5 @@ async function wrapUnderActive<V extends Vault>(session: KmsSession<V>, dekRef: 
       return vault.wrapLocal(org, fromBase64(dekRef), now());
     },
   );
-  try {
-    await session.put(row);
-    return row;
-  } catch (thrown) {
-    if (!isPrecondition(thrown)) throw thrown;
-    // Another process did the same a moment ago; its row serves as well.
-    return (await find(row.keyId)) ?? fail("PRECONDITION_FAILED");
-  }
+  return session.putOrFind(row, () => find(row.keyId));
 }

@@ -1,6 +1,7 @@
 import { fail, StrongroomError } from "./error.js";
 import type { FieldStore, StoredField } from "./field-store.js";
 import { isPrecondition, type KmsSession } from "./kms-session.js";
+import { ofStore } from "./store.js";
 import type { Errand } from "./dek-source.js";
 import type { Vault } from "./vault.js";
 
@@ -44,7 +45,7 @@ export async function resealFields<V extends Vault>(
   for (let round = 0; round < ROUNDS; round++) {
     try {
       const { version, refs } = await highest(session, table, record, errand);
-      const found = await session.stored(() => fields.fields(session.org, table, record));
+      const found = await ofStore(() => fields.fields(session.org, table, record));
       const behind = found.filter((field) => isBehind(session, field, table, record, refs));
       for (const field of behind) if (await moveField(session, field, fields, errand)) resealed++;
       if (behind.length === 0) return { version, resealed, kept: Math.max(found.length - resealed, 0) };
@@ -94,7 +95,7 @@ async function moveField<V extends Vault>(
 ): Promise<boolean> {
   const resealed = await session.reseal(binding, envelope, { scope: "record" }, errand);
   try {
-    await session.stored(() => fields.replace(binding, envelope, resealed));
+    await ofStore(() => fields.replace(binding, envelope, resealed));
     return true;
   } catch (thrown) {
     if (isPrecondition(thrown)) return false;

@@ -3,7 +3,7 @@ import { now, type KmsSession } from "./kms-session.js";
 import { MAX_TTL } from "./kms-vault-options.js";
 import { localRows } from "./local-wraps.js";
 import { judgeFields } from "./promote.js";
-import { storeError } from "./store.js";
+import { ofStore } from "./store.js";
 import type { Errand } from "./dek-source.js";
 import type { FieldStore } from "./field-store.js";
 import type { ActiveRow, WrapRow } from "./types.js";
@@ -39,15 +39,15 @@ export async function retire<V extends Vault>(
   const { redundant, needed } = await judgeLocal(session, dekRefs, active, errand);
   if (envelopes + needed > 0) return { retired: false, dekRefs, envelopes, localWraps: needed };
   // In this order, so that a run which is cut off leaves what the next one finds.
-  for (const row of [...redundant, ...rows]) await session.stored(() => session.store.delete(row));
-  for (const dekRef of dekRefs) await session.stored(() => session.store.deleteUsage(dekRef));
+  for (const row of [...redundant, ...rows]) await ofStore(() => session.store.delete(row));
+  for (const dekRef of dekRefs) await ofStore(() => session.store.deleteUsage(dekRef));
   return { retired: true, dekRefs, envelopes: 0, localWraps: 0 };
 }
 
 /** The rows of a version of the org's DEK, those that lost a race too. */
 async function versionRows<V extends Vault>(session: KmsSession<V>, version: number, active: ActiveRow): Promise<WrapRow[]> {
   const { org, store } = session;
-  const owned = await session.stored(() => store.rowsByOwner(org));
+  const owned = await ofStore(() => store.rowsByOwner(org));
   const rows = owned.filter(
     (row) => row?.purpose === "org-dek" && row.owner === org && row.reader === org && row.version === version,
   );
@@ -61,8 +61,8 @@ async function inactiveFrom<V extends Vault>(session: KmsSession<V>, dekRefs: re
   const { store } = session;
   let from = 0;
   for (const dekRef of dekRefs) {
-    const noted = (await session.stored(() => store.usage(dekRef)))?.inactiveSince;
-    const since = noted ?? (await session.stored(() => store.markInactive(dekRef, now()))).inactiveSince;
+    const noted = (await ofStore(() => store.usage(dekRef)))?.inactiveSince;
+    const since = noted ?? (await ofStore(() => store.markInactive(dekRef, now()))).inactiveSince;
     from = Math.max(from, (since ?? now()) + INACTIVE_FOR);
   }
   return from;
@@ -75,9 +75,7 @@ async function inventory<V extends Vault>(
   const found = fields.all(session.org)[Symbol.asyncIterator]();
   let count = 0;
   for (;;) {
-    const next = await found.next().catch((thrown: unknown) => {
-      throw storeError(thrown);
-    });
+    const next = await ofStore(() => found.next());
     if (next.done) return count;
     if (dekRefs.includes(session.api.inspect(next.value.envelope).dekRef)) count++;
   }

@@ -2,7 +2,9 @@ import { fail, StrongroomError } from "./error.js";
 import { now, type KmsSession } from "./kms-session.js";
 import { MAX_TTL } from "./kms-vault-options.js";
 import { judgeFields, resealFields, ROUNDS } from "./promote.js";
+import { highestOf } from "./rows.js";
 import { wrapDek } from "./share.js";
+import { ofStore } from "./store.js";
 import type { Errand } from "./dek-source.js";
 import type { FieldStore } from "./field-store.js";
 import type { Draft } from "./seal-readiness.js";
@@ -45,7 +47,7 @@ export async function revoke<V extends Vault>(
     // Another host that revoked for somebody else may have shared anew with this one.
     if (readers.has(reader) || version !== moved.version) continue;
     const older = rows.filter((row) => row.version < version);
-    for (const row of older) await session.stored(() => session.store.delete(row));
+    for (const row of older) await ofStore(() => session.store.delete(row));
     return {
       version, resealed, readers: [...readers.keys()].sort(), deleted: older.length, cachedUntil: now() + MAX_TTL,
     };
@@ -96,10 +98,6 @@ async function shareAll<V extends Vault>(
     const isLoss = outcome.status === "rejected" && (outcome.reason as StrongroomError).code !== "ORG_TOMBSTONED";
     if (isLoss) throw outcome.reason;
   }
-}
-
-function highestOf(rows: readonly WrapRow[], reader: string): number {
-  return rows.reduce((highest, row) => (row.reader === reader ? Math.max(highest, row.version) : highest), 0);
 }
 
 /** The readers with a row of that version, and the key ids of their rows. */

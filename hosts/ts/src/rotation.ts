@@ -1,7 +1,7 @@
 import { fail } from "./error.js";
 import { isPrecondition, now, type KmsSession } from "./kms-session.js";
 import { nextVersion } from "./rows.js";
-import { storeError } from "./store.js";
+import { ofStore, storeError } from "./store.js";
 import type { Errand } from "./dek-source.js";
 import type { ActiveRow } from "./types.js";
 import type { Vault } from "./vault.js";
@@ -53,7 +53,7 @@ async function rotateFrom<V extends Vault>(
     const isOurs = winner.dekRef === active.dekRef;
     if (isOurs && told) {
       // Where this is lost, retiring notes a later time and waits longer.
-      await session.stored(() => session.store.markInactive(told.dekRef, now())).catch(() => undefined);
+      await ofStore(() => session.store.markInactive(told.dekRef, now())).catch(() => undefined);
     }
     const adopted = await readiness.adopt(winner, errand, isOurs);
     if (isOurs) {
@@ -80,11 +80,11 @@ async function activate<V extends Vault>(session: KmsSession<V>, active: ActiveR
 
 async function causeOf<V extends Vault>(session: KmsSession<V>, dekRef: string): Promise<RotationCause | undefined> {
   const { org, store, limits } = session;
-  const rows = await session.stored(() => store.rows(dekRef, org));
+  const rows = await ofStore(() => store.rows(dekRef, org));
   const created = rows.filter((row) => row?.dekRef === dekRef && row.purpose === "org-dek").map((row) => row.created);
   if (created.length === 0) fail("UNKNOWN_DEK");
   // Of several rows the oldest counts: a later wrap makes no DEK younger.
   if (now() - Math.min(...created) >= limits.rotateAfter) return "age";
-  const usage = await session.stored(() => store.usage(dekRef));
+  const usage = await ofStore(() => store.usage(dekRef));
   return usage && usage.reserved >= limits.rotateAfterSeals ? "use" : undefined;
 }

@@ -82,6 +82,11 @@ export function storedKey(value: unknown): RowKey {
   return key as unknown as RowKey;
 }
 
+/** The highest version with a row for a reader; 0 without any. */
+export function highestOf(rows: readonly WrapRow[], reader: string): number {
+  return rows.reduce((highest, row) => (row.reader === reader ? Math.max(highest, row.version) : highest), 0);
+}
+
 /** The next version of a DEK. */
 export function nextVersion(version: number): number {
   return version < MAX_VERSION ? version + 1 : fail("LIMIT");

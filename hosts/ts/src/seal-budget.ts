@@ -1,5 +1,6 @@
 import { StrongroomError } from "./error.js";
-import { storeError, type WrapStore } from "./store.js";
+import { Turn } from "./flights.js";
+import { ofStore, storeError, type WrapStore } from "./store.js";
 
 /**
  * Reserves seals in the store before they are made, in blocks that grow: so all processes together make no
@@ -11,7 +12,7 @@ export class SealBudget {
   /** Seals reserved and not made yet, and how many are reserved next time. */
   readonly #seats = new Map<string, { left: number; block: number }>();
   /** One at a time: two who both lack a seal need one block. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
 
   constructor(store: WrapStore, limit: number) {
     this.#store = store;
@@ -26,9 +27,7 @@ export class SealBudget {
   /** Takes seals, as many as the limit leaves, and gives how many those are. */
   async take(dekRef: string, count: number): Promise<number> {
     if (this.#takeHeld(dekRef, count)) return count;
-    const mine = this.#turn.then(() => this.#takeMore(dekRef, count));
-    this.#turn = mine.catch(() => undefined);
-    return mine;
+    return this.#turn.take(() => this.#takeMore(dekRef, count));
   }
 
   /** Returns seals that were never made. */
@@ -79,11 +78,7 @@ export class SealBudget {
   }
 
   async #reserved(dekRef: string): Promise<number> {
-    try {
-      return (await this.#store.usage(dekRef))?.reserved ?? 0;
-    } catch (thrown) {
-      throw storeError(thrown);
-    }
+    return (await ofStore(() => this.#store.usage(dekRef)))?.reserved ?? 0;
   }
 
   #takeHeld(dekRef: string, count: number): boolean {

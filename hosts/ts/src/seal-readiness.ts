@@ -1,7 +1,7 @@
 import { fail, StrongroomError } from "./error.js";
-import { Flights } from "./flights.js";
+import { Flights, Turn } from "./flights.js";
 import { nextVersion, plainActive, plainRow } from "./rows.js";
-import { storeError, type WrapStore } from "./store.js";
+import { ofStore, type WrapStore } from "./store.js";
 import { isGone, type DekSource, type Errand } from "./dek-source.js";
 import type { ActiveRow, WrapRow } from "./types.js";
 import type { Vault } from "./vault.js";
@@ -18,8 +18,8 @@ export class SealReadiness {
   readonly #source: DekSource;
   readonly #flights = new Flights<unknown>();
   readonly #storing = new Flights<void>();
-  /** Over when the last one that works alone is done. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Of who works {@link alone}. */
+  readonly #turn = new Turn();
   /** When the org's `active` row, or a record's rows, were read last. */
   readonly #read = new Map<string, { readonly at: number; readonly dekRef: string }>();
   /** When the `active` row of this or another owner was read last for opening. */
@@ -81,9 +81,7 @@ export class SealReadiness {
    * it: an older row told in between would discard a minted DEK, or be taken for a rollback.
    */
   alone<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
+    return this.#turn.take(work);
   }
 
   /** Has the highest version of a record's DEK held and gives its row; NO_ACTIVE_DEK if the record has none. */
@@ -107,12 +105,7 @@ export class SealReadiness {
 
   /** A record's rows for all readers. */
   async rows(table: string, record: string, owner = this.#org): Promise<WrapRow[]> {
-    let found: unknown;
-    try {
-      found = await this.#store.rowsByOwner(owner, { table, record });
-    } catch (thrown) {
-      throw storeError(thrown);
-    }
+    const found: unknown = await ofStore(() => this.#store.rowsByOwner(owner, { table, record }));
     if (!Array.isArray(found)) fail("STORE_UNAVAILABLE");
     // Storage's word only: what the core would not read, or speaks of another record, is passed over.
     return found.flatMap((row: unknown) => readable(row)).filter(
@@ -180,12 +173,7 @@ export class SealReadiness {
 
   /** The org's `active` row in the store now. */
   async stored(org = this.#org): Promise<ActiveRow | undefined> {
-    let found: unknown;
-    try {
-      found = await this.#store.active(org);
-    } catch (thrown) {
-      throw storeError(thrown);
-    }
+    const found: unknown = await ofStore(() => this.#store.active(org));
     if (found === undefined || found === null) return undefined;
     const active = plainActive(found);
     // Of another org: it would end or change what the session does with that one.
@@ -226,7 +214,7 @@ export class SealReadiness {
   /** Lets nobody join what is going on now either. */
   cancel(): void {
     this.#flights.clear();
-    this.#turn = Promise.resolve();
+    this.#turn.clear();
     this.forget();
     this.#looked.clear();
   }
@@ -266,11 +254,7 @@ export class SealReadiness {
   }
 
   async #put(row: WrapRow): Promise<void> {
-    try {
-      await this.#store.putIfAbsent(row);
-    } catch (thrown) {
-      throw storeError(thrown);
-    }
+    await ofStore(() => this.#store.putIfAbsent(row));
   }
 
   /** Waits until a draft's row is stored, or refuses as its storing was, unless the row is there all the same. */

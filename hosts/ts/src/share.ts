@@ -1,6 +1,6 @@
 import { fromBase64 } from "./base64.js";
 import { fail } from "./error.js";
-import { isPrecondition, now, type KmsSession } from "./kms-session.js";
+import { now, type KmsSession } from "./kms-session.js";
 import type { Errand } from "./dek-source.js";
 import type { KmsReply, WrapRow } from "./types.js";
 import type { Vault } from "./vault.js";
@@ -58,14 +58,7 @@ export async function wrapDek<V extends Vault>(
   const plaintext = vault.takeRequestPlaintext(request.id);
   const admit = (reply: KmsReply) => vault.admitShared(request.id, reply);
   const row = await source.ask(request, admit, errand, plaintext);
-  try {
-    await session.put(row);
-    return row;
-  } catch (thrown) {
-    if (!isPrecondition(thrown)) throw thrown;
-    // Another process did the same a moment ago; its row serves as well.
-    return (await find()) ?? fail("PRECONDITION_FAILED");
-  }
+  return session.putOrFind(row, find);
 }
 
 /** Where a request's encryption context names the record. */

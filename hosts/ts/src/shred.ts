@@ -2,7 +2,7 @@ import { fail, StrongroomError } from "./error.js";
 import { isPrecondition, now, type KmsSession } from "./kms-session.js";
 import { MAX_TTL } from "./kms-vault-options.js";
 import { plainActive } from "./rows.js";
-import { storeError, type WrapStore } from "./store.js";
+import { ofStore, storeError, type WrapStore } from "./store.js";
 import { text } from "./check.js";
 import type { Errand } from "./dek-source.js";
 import type { ActiveRow, KmsReply, KmsRequest, WrapRow } from "./types.js";
@@ -53,8 +53,8 @@ export async function shred<V extends Vault>(session: KmsSession<V>, days: numbe
 /** What of the org is there besides its own. Reads the store only. */
 export async function survivors<V extends Vault>(session: KmsSession<V>): Promise<Survivors> {
   const { org, store } = session;
-  const owned = await session.stored(() => store.rowsByOwner(org));
-  const read = await session.stored(() => store.rowsByReader(org));
+  const owned = await ofStore(() => store.rowsByOwner(org));
+  const read = await ofStore(() => store.rowsByReader(org));
   const isShare = (row: WrapRow) => row.owner === org && row.reader !== org;
   const shares = owned.filter(isShare).map(({ table = "", record = "", reader, keyId, version, dekRef }) => ({
     table, record, reader, keyId, version, dekRef,

@@ -203,6 +203,15 @@ export class RowIndex {
   }
 }
 
+/** Asks a store; what it throws is this package's error afterwards. */
+export async function ofStore<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (thrown) {
+    throw storeError(thrown);
+  }
+}
+
 /** What a store threw, as this package's error. */
 export function storeError(thrown: unknown): StrongroomError {
   return fromOutside(thrown, "STORE_UNAVAILABLE");
